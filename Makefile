@@ -1,0 +1,53 @@
+# `make demo` and `make test` work on a fresh machine that has Python 3.11 or newer and make.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INPUTS := pyproject.toml constraints.txt Makefile
+
+.PHONY: demo test test-slow check format clean
+.DEFAULT_GOAL := demo
+
+## The embedded example from end to end: an audit of a simulated cohort.
+demo: .venv/.ready-demo
+	$(BIN)/hae-audit evaluate --out runs/demo
+
+## Every check: format, lint, types, tests, doctests, browser tests.
+test: check
+	$(BIN)/pytest -m "not slow"
+
+test-slow: check
+	$(BIN)/pytest
+
+check: .venv/.ready-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.ready-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv runs build dist *.egg-info
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) must be Python 3.11 or newer; use make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.ready-demo: .venv/.created $(INPUTS)
+	@echo "installing into .venv (once; several minutes: torch is large)"
+	$(PIP) -e '.[onnx]'
+	@touch $@
+
+.venv/.ready-test: .venv/.created $(INPUTS)
+	@echo "installing into .venv (once; several minutes: torch is large)"
+	$(PIP) -e '.[onnx,dev]'
+	@touch .venv/.ready-demo
+	-@command -v chromium >/dev/null || { \
+		root=""; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+		command -v apt-get >/dev/null && $$root apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq chromium >/dev/null; } || \
+		echo "no chromium: the browser tests will be skipped"
+	@touch $@
