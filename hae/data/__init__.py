@@ -1,0 +1,1 @@
+"""Data sets as manifests, and images as arrays."""

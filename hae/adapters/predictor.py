@@ -1,0 +1,62 @@
+"""What every model must be able to do to be audited."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.result import FileHash
+from hae.adapters.spec import InputSpec
+
+Outputs = dict[str, npt.NDArray[np.floating[Any]]]
+
+
+class Predictor(Protocol):
+    """A model that is ready to run.
+
+    ``predict`` takes RGB faces ``(b, height, width, 3)`` uint8 of ``input_spec.size`` and gives,
+    as far as the model has them, ``age`` (b,) and ``age_std`` (b,) in years, ``age_proba``
+    (b, centres), ``proba`` (b, classes) and ``embedding`` (b, d). A face's numbers do not depend on
+    the others in the batch.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name, as shown in reports."""
+        ...
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """``age``, ``expression`` or both."""
+        ...
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """Size, cut and normalisation of the input."""
+        ...
+
+    @property
+    def centres(self) -> tuple[float, ...]:
+        """Ages of ``age_proba``'s columns, in years; empty without the task ``age``."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of ``proba``'s columns; empty without the task ``expression``."""
+        ...
+
+    @property
+    def files(self) -> tuple[FileHash, ...]:
+        """The files that make up the model."""
+        ...
+
+    @property
+    def terms(self) -> str | None:
+        """The licence in words."""
+        ...
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        """Run the network."""
+        ...

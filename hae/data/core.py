@@ -1,0 +1,104 @@
+"""The manifest: which faces there are, where their images lie, and what is known about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from audit.errors import InputError
+
+NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A data set's faces in a fixed order.
+
+    ``frame`` has the text columns ``sample_id`` (unique) and ``path`` (relative to ``root``, or
+    absolute); every further column goes unchanged into the predictions table: the truth (``age``
+    as years or as the band's text, ``expression``), ``subject_id`` and attributes.
+    """
+
+    name: str
+    root: Path
+    frame: pd.DataFrame
+    files: tuple[Path, ...]
+    """The label files that were read, for the hashes in the run record."""
+    split: str | None = None
+    sources: Mapping[str, str] = field(default_factory=lambda: NO_SOURCES)
+    """Who assigned an attribute: ``self_reported``, ``perceived`` or ``predicted``."""
+    terms: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def label(self) -> str:
+        """How the data set is called in a report.
+
+        Examples
+        --------
+        >>> Manifest("fairface", Path(), pd.DataFrame(), (), split="val").label
+        'fairface val'
+        """
+        return f"{self.name} {self.split}" if self.split else self.name
+
+    def paths(self) -> list[Path]:
+        """The image files in the manifest's order; they need not exist."""
+        return [self.root / name for name in self.frame["path"]]
+
+
+Reader = Callable[[Path, str | None, Mapping[str, str]], Manifest]
+"""(root, split, {our column: their column}) -> manifest."""
+
+
+def checked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Make ``sample_id`` and ``path`` text, and check that they are there and unique.
+
+    Raises
+    ------
+    InputError
+        A path is empty, or a ``sample_id`` is empty or occurs twice.
+    """
+    frame = frame.reset_index(drop=True)
+    for name in ("path", "sample_id"):
+        empty = frame[name].isna() | (frame[name].astype("str").str.strip() == "")
+        if empty.any():
+            row = int(empty.to_numpy().argmax()) + 1
+            raise InputError(f"{place} row {row}: {name} is empty; every face needs one")
+        frame[name] = frame[name].astype("str")
+    double = frame["sample_id"].duplicated(keep=False)
+    if double.any():
+        first = frame["sample_id"][double].iloc[0]
+        rows = ", ".join(str(index + 1) for index in frame.index[frame["sample_id"] == first][:5])
+        raise InputError(
+            f"{place} rows {rows}: sample_id {first!r} occurs more than once; ids must be unique"
+        )
+    return frame
+
+
+def content_hash(manifest: Manifest) -> str:
+    """SHA-256 over the manifest's cells and each image's size and time of change.
+
+    An image that appears, vanishes or is replaced changes the hash; where the data set lies does
+    not.
+    """
+    digest = hashlib.sha256("\x1f".join(map(str, manifest.frame.columns)).encode())
+    for row in manifest.frame.itertuples(index=False):
+        digest.update(repr(tuple(row)).encode())
+    for path in manifest.paths():
+        digest.update(_state(path).encode())
+    return digest.hexdigest()
+
+
+def _state(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "|missing"
+    return f"|{found.st_size},{found.st_mtime_ns}"

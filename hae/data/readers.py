@@ -1,0 +1,56 @@
+"""The data sets that ``--data NAME:ROOT`` knows: a new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.errors import InputError
+from hae.data.core import NO_SOURCES, Manifest, Reader
+from hae.data.fairface import read_fairface
+from hae.data.manifest import read_manifest
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A reader and what to tell about it."""
+
+    read: Reader
+    root: str
+    splits: str
+    about: str
+
+
+READERS: dict[str, DataSet] = {
+    "fairface": DataSet(
+        read_fairface,
+        root="the folder with fairface_label_val.csv and val/",
+        splits="val (default), train",
+        about="perceived age band, gender and race; CC BY 4.0",
+    ),
+    "manifest": DataSet(
+        read_manifest,
+        root="a CSV or Parquet table with a column path",
+        splits="the values of its column split",
+        about="your own images; every other column is truth or attribute",
+    ),
+}
+
+
+def read_data(
+    text: str, split: str | None = None, mapping: Mapping[str, str] = NO_SOURCES
+) -> Manifest:
+    """Read the data set that ``NAME:ROOT`` names.
+
+    Raises
+    ------
+    InputError
+        No such data set, no such place, or a label file that breaks its rules.
+    """
+    name, colon, root = text.partition(":")
+    if not colon or not root:
+        raise InputError(f"--data {text!r}: must be NAME:ROOT; NAME is one of {', '.join(READERS)}")
+    if name not in READERS:
+        raise InputError(f"--data {text!r}: no data set {name!r}; known are {', '.join(READERS)}")
+    return READERS[name].read(Path(root).expanduser(), split, mapping)

@@ -1,0 +1,222 @@
+"""Manifest and model -> predictions table: decoded in parallel, resumable, no row lost."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.errors import InputError
+from hae.adapters.predictor import Outputs, Predictor
+from hae.data.core import Manifest, content_hash
+from hae.data.images import Pixels, load_face, strict_decoding
+from hae.parts import Parts, open_parts
+
+PART = 1024
+AHEAD = 3
+REASON = "failure_reason"
+NOT_FINITE = "the model's output is not finite"
+
+Progress = Callable[[int], object]
+"""Called with the number of further faces that are done."""
+Notice = Callable[[str], object]
+
+
+def predict(
+    manifest: Manifest,
+    predictor: Predictor,
+    *,
+    keep_probabilities: bool = False,
+    batch_size: int = 64,
+    workers: int | None = None,
+    parts: Path | None = None,
+    progress: Progress = lambda done: None,
+    notice: Notice = lambda text: None,
+) -> pd.DataFrame:
+    """Predict every face of a manifest.
+
+    Rows keep the manifest's order. They do not depend on ``batch_size`` or ``workers``.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The faces.
+    predictor : Predictor
+        The model.
+    keep_probabilities : bool
+        Write the age distribution as columns ``prob_age_<centre>`` too.
+    batch_size : int
+        Faces decoded and handed over at once.
+    workers : int, optional
+        Decoding threads; default: all cores.
+    parts : Path, optional
+        Folder for finished parts. An interrupted run with the same model, data and options goes on
+        from there; the caller removes it once the table is safe.
+    progress, notice : callables, optional
+        Told of finished faces, and of parts that had to be dropped.
+
+    Returns
+    -------
+    frame
+        The manifest's columns without ``path``, then ``age_pred`` and ``age_std`` (years) or
+        ``expression_pred`` and ``prob_<class>``, and ``failure_reason``: text where an image is
+        missing or cannot be decoded (the predictions are empty there), else empty.
+
+    Raises
+    ------
+    InputError
+        None of the images exists, or the data set has columns of the predictions' names.
+    """
+    paths = manifest.paths()
+    _check(manifest, paths, predictor)
+    kept = None
+    if parts is not None:
+        fingerprint = _fingerprint(manifest, predictor, keep_probabilities=keep_probabilities)
+        kept, text = open_parts(parts, fingerprint)
+        if text:
+            notice(text)
+    blocks = []
+    with strict_decoding(), _pool(workers or os.cpu_count() or 1) as pool:
+        for number, start in enumerate(range(0, len(paths), PART)):
+            rows = paths[start : start + PART]
+            block = kept.load(number, len(rows)) if kept else None
+            if block is None:
+                block = _block(rows, predictor, pool, batch_size, progress, keep_probabilities)
+                _save(kept, number, block)
+            else:
+                progress(len(rows))
+            blocks.append(block)
+    scores = pd.concat(blocks, ignore_index=True)
+    return pd.concat([manifest.frame.drop(columns="path"), scores], axis=1)
+
+
+def score_columns(predictor: Predictor, *, keep_probabilities: bool = False) -> list[str]:
+    """Names of the columns that a model adds, in order, without ``failure_reason``."""
+    columns = ["age_pred", "age_std"] if predictor.centres else []
+    if keep_probabilities:
+        columns += [f"prob_age_{centre:g}" for centre in predictor.centres]
+    if predictor.classes:
+        columns += ["expression_pred", *(f"prob_{name}" for name in predictor.classes)]
+    return columns
+
+
+def _check(manifest: Manifest, paths: Sequence[Path], predictor: Predictor) -> None:
+    taken = set(score_columns(predictor, keep_probabilities=True)) | {REASON}
+    twice = [name for name in manifest.frame.columns if name in taken]
+    if twice:
+        raise InputError(
+            f"data set {manifest.name}: its column {twice[0]!r} is the name of a prediction; "
+            "rename it"
+        )
+    if not any(path.is_file() for path in paths):
+        raise InputError(
+            f"data set {manifest.label}: none of its {len(paths):,} images exists, beginning with "
+            f"{paths[0]}; is the folder right?"
+        )
+
+
+def _fingerprint(
+    manifest: Manifest, predictor: Predictor, *, keep_probabilities: bool
+) -> dict[str, object]:
+    return {
+        "model": [file.sha256 for file in predictor.files],
+        "data": content_hash(manifest),
+        "options": {"keep_probabilities": keep_probabilities, "part": PART},
+    }
+
+
+def _save(kept: Parts | None, number: int, block: pd.DataFrame) -> None:
+    if kept is not None:
+        kept.save(number, block)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool that drops what waits when the work is interrupted."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _block(
+    paths: Sequence[Path],
+    predictor: Predictor,
+    pool: ThreadPoolExecutor,
+    batch_size: int,
+    progress: Progress,
+    keep_probabilities: bool,  # noqa: FBT001
+) -> pd.DataFrame:
+    """Predict one part: its score columns and reasons, one row per path."""
+    frames = []
+    for faces in _decoded(paths, predictor, pool, batch_size):
+        frames.append(_scores(faces, predictor, keep_probabilities=keep_probabilities))
+        progress(len(faces))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _decoded(
+    paths: Sequence[Path], predictor: Predictor, pool: ThreadPoolExecutor, batch_size: int
+) -> Iterator[list[Pixels | str]]:
+    """Yield batches of faces or reasons in order, decoding a few batches ahead of the network."""
+    spec = predictor.input_spec
+    waiting: deque[list[Future[Pixels | str]]] = deque()
+    for start in range(0, len(paths), batch_size):
+        batch = paths[start : start + batch_size]
+        waiting.append([pool.submit(load_face, path, spec.size, spec.keep) for path in batch])
+        if len(waiting) > AHEAD:
+            yield [face.result() for face in waiting.popleft()]
+    while waiting:
+        yield [face.result() for face in waiting.popleft()]
+
+
+def _scores(
+    faces: Sequence[Pixels | str], predictor: Predictor, *, keep_probabilities: bool
+) -> pd.DataFrame:
+    reasons = np.array([face if isinstance(face, str) else None for face in faces], dtype=object)
+    readable = [face for face in faces if not isinstance(face, str)]
+    columns = score_columns(predictor, keep_probabilities=keep_probabilities)
+    frame = pd.DataFrame(np.nan, index=range(len(faces)), columns=columns)
+    if predictor.classes:
+        frame["expression_pred"] = pd.Series([None] * len(faces), dtype="str")
+    if readable:
+        rows = np.flatnonzero([reason is None for reason in reasons])
+        outputs = predictor.predict(np.stack(readable))
+        finite = _finite(outputs)
+        reasons[rows[~finite]] = NOT_FINITE
+        for name, values in _named(outputs, predictor).items():
+            if name in frame.columns:
+                frame.loc[rows[finite], name] = values[finite]
+    return frame.assign(**{REASON: pd.Series(reasons, dtype="str")})
+
+
+def _finite(outputs: Outputs) -> npt.NDArray[np.bool_]:
+    """Where all numbers of a face are finite, shape (b,)."""
+    whole = [np.isfinite(y).reshape(len(y), -1).all(axis=1) for y in outputs.values()]
+    return np.asarray(np.logical_and.reduce(whole), dtype=np.bool_)
+
+
+def _named(outputs: Outputs, predictor: Predictor) -> dict[str, npt.NDArray[np.generic]]:
+    """Columns by their names in the predictions table."""
+    named: dict[str, npt.NDArray[np.generic]] = {}
+    if "age" in outputs:
+        named |= {"age_pred": outputs["age"], "age_std": outputs["age_std"]}
+        named |= {
+            f"prob_age_{centre:g}": outputs["age_proba"][:, k]
+            for k, centre in enumerate(predictor.centres)
+        }
+    if "proba" in outputs:
+        best = np.nan_to_num(outputs["proba"], nan=-1.0).argmax(axis=1)
+        named["expression_pred"] = np.array(predictor.classes, dtype=object)[best]
+        named |= {
+            f"prob_{name}": outputs["proba"][:, k] for k, name in enumerate(predictor.classes)
+        }
+    return named
