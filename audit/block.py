@@ -1,0 +1,140 @@
+"""One attribute combination worked out: every metric in every group and in everyone else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.estimates import Panels, Persons, covariances, estimate, panels, persons
+from audit.groups import Grouping
+from audit.intervals import Estimates
+from audit.metrics.core import Layout, Metric
+from audit.units import GroupedSums
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FEW_PER_CLASS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What holds for the whole audit."""
+
+    metrics: tuple[Metric, ...]
+    impossible: Mapping[str, str]
+    layout: Layout
+    columns: IntArray
+    n_boot: int
+    seed: int
+    min_n: int
+    all_pairs: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Quantiles:
+    """One quantile metric: exact values (G,), grid replicates (B, G) and folds (R, G) each."""
+
+    value: FloatArray
+    rest: FloatArray
+    replicates: FloatArray
+    rest_replicates: FloatArray
+    grid: FloatArray
+    rest_grid: FloatArray
+    train: FloatArray
+    test: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The estimates of one combination, by ``metric.key``; ``who`` and the like are (G,)."""
+
+    grouping: Grouping
+    grouped: GroupedSums
+    panels: Panels
+    who: Mapping[str, tuple[Persons, Persons]]
+    estimates: Mapping[str, Estimates]
+    slopes: Mapping[str, FloatArray]
+    rest: Mapping[str, Estimates]
+    rest_slopes: Mapping[str, FloatArray]
+    quantiles: Mapping[str, Quantiles]
+
+    def sums(self, layout: Layout) -> dict[str, FloatArray]:
+        """The sums of every group by feature."""
+        return layout.unpack(self.panels.groups.totals)
+
+
+def build_block(
+    setting: Setting,
+    grouping: Grouping,
+    grouped: GroupedSums,
+    quantiles: Mapping[str, Quantiles],
+) -> Block:
+    """Estimate every possible metric in every group of a combination, and in its rest."""
+    both = panels(grouped, grouping.known, setting.columns)
+    who: dict[str, tuple[Persons, Persons]] = {}
+    found: dict[str, tuple[Estimates, FloatArray]] = {}
+    rest: dict[str, tuple[Estimates, FloatArray]] = {}
+    for metric in possible(setting):
+        who[metric.key] = persons(metric, setting.layout, grouped, grouping.known)
+        if metric.quantile is not None:
+            continue
+        here, there = who[metric.key]
+        found[metric.key] = estimate(metric, setting.layout, both.groups, here)
+        rest[metric.key] = estimate(metric, setting.layout, both.rest, there)
+    return Block(
+        grouping,
+        grouped,
+        both,
+        who,
+        {key: pair[0] for key, pair in found.items()},
+        {key: pair[1] for key, pair in found.items()},
+        {key: pair[0] for key, pair in rest.items()},
+        {key: pair[1] for key, pair in rest.items()},
+        quantiles,
+    )
+
+
+def possible(setting: Setting) -> Sequence[Metric]:
+    """The metrics that can exist for this table."""
+    return [metric for metric in setting.metrics if metric.name not in setting.impossible]
+
+
+def values_of(block: Block, metric: Metric) -> FloatArray:
+    """The value of a metric in every group, (G,)."""
+    if metric.quantile is not None:
+        return block.quantiles[metric.key].value
+    return block.estimates[metric.key].value
+
+
+def class_support(block: Block, setting: Setting) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Classes with a true face, (G, K): in each group, in its rest, and with too few persons."""
+    confusion = block.sums(setting.layout)["confusion"]
+    rest = setting.layout.unpack(block.panels.rest.totals)["confusion"]
+    persons_by_class = np.stack(
+        [who[0].m for key, who in block.who.items() if key.startswith("recall[")], axis=-1
+    )
+    here = confusion.sum(axis=-1) > 0
+    return here, rest.sum(axis=-1) > 0, here & (persons_by_class < FEW_PER_CLASS)
+
+
+def covariance_of(block: Block, metric: Metric) -> FloatArray:
+    """Covariance of a metric between all groups with the factor m / (m - 1), (G, G)."""
+    m = block.who[metric.key][0].m
+    factor = np.sqrt(m / np.maximum(m - 1, 1))
+    return covariances(block.grouped, block.slopes[metric.key]) * np.outer(factor, factor)
+
+
+def rest_covariance(
+    block: Block, slope: FloatArray, rest_slope: FloatArray, who: tuple[Persons, Persons]
+) -> FloatArray:
+    """Covariance of each group's value with that of everyone else, (G,)."""
+    if block.panels.cross is None:
+        return np.zeros(len(slope))
+    columns = block.panels.groups.columns
+    found = np.einsum("gi,gij,gj->g", slope[:, columns], block.panels.cross, rest_slope[:, columns])
+    here, there = (np.sqrt(p.m / np.maximum(p.m - 1, 1)) for p in who)
+    return np.asarray(found * here * there)

@@ -1,0 +1,145 @@
+"""Tables to sums: attributes, cells and features of every shard, merged by addition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.bands import Band, parse_band
+from audit.errors import InputError
+from audit.groups import Attribute, attribute, cells_of, check_cells
+from audit.hashing import Keys
+from audit.metrics.age import age_features, is_exact, truth_bands
+from audit.metrics.expression import expression_features
+from audit.predictions import Predictions
+from audit.units import (
+    Rows,
+    UnitSums,
+    Values,
+    collect,
+    merge,
+    person_keys,
+    person_weight,
+    sample_keys,
+)
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """The sums of the whole table and what its attributes are."""
+
+    sums: UnitSums
+    attributes: tuple[str, ...]
+    order: dict[str, dict[str, int]]
+    n_unknown: dict[str, int]
+
+
+def common_classes(shards: Sequence[Predictions]) -> list[Predictions]:
+    """Shards with the class set of the whole table; refuses different names for the same scores."""
+    first = shards[0]
+    if first.task == "age" or all(shard.classes == first.classes for shard in shards):
+        return list(shards)
+    if any(shard.probabilities is not None for shard in shards):
+        odd = next(shard for shard in shards if shard.classes != first.classes)
+        raise InputError(
+            f"{odd.place}: classes {', '.join(odd.classes)} differ from "
+            f"{', '.join(first.classes)} in {first.place}; set them with --classes"
+        )
+    names = tuple(sorted({name for shard in shards for name in shard.classes}))
+    return [_recoded(shard, names) for shard in shards]
+
+
+def _recoded(shard: Predictions, names: tuple[str, ...]) -> Predictions:
+    lookup = np.array([*(names.index(name) for name in shard.classes), -1], dtype=np.int64)
+    assert shard.y_true is not None
+    assert shard.y_pred is not None
+    return replace(shard, classes=names, y_true=lookup[shard.y_true], y_pred=lookup[shard.y_pred])
+
+
+def table_bands(shards: Sequence[Predictions], edges: tuple[float, ...]) -> tuple[Band, ...]:
+    """The bands of the band metrics over all shards."""
+    if shards[0].task != "age":
+        return ()
+    return tuple(sorted({band for shard in shards for band in truth_bands(shard, edges)}))
+
+
+def collect_table(
+    shards: Sequence[Predictions],
+    names: tuple[str, ...],
+    edges: Sequence[float] | None,
+    bands: tuple[Band, ...],
+    estimand: str,
+    max_cells: int,
+) -> Collected:
+    """Sums of all shards by person and cell of the named attributes."""
+    keys, start = [], 0
+    for shard in shards:
+        samples = sample_keys(shard, start)
+        keys.append((samples, person_keys(shard, samples)))
+        start += len(shard)
+    weights = _weights(shards, [units for _, units in keys], estimand)
+    parts, attributes = [], []
+    for shard, (samples, units), weight in zip(shards, keys, weights, strict=True):
+        found = [attribute(shard, name, edges) for name in names]
+        cells, cell = cells_of(found, len(shard))
+        check_cells(found, len(cells), max_cells)
+        values = _features(shard, bands, weight)
+        rows = _rows(shard, samples, units, cell, weight)
+        parts.append(collect(cells, cell, values, rows, units))
+        attributes.append(found)
+    sums = merge(parts)
+    check_cells(attributes[0], len(sums.cells), max_cells)
+    order = {name: _order(name, [found[i] for found in attributes]) for i, name in enumerate(names)}
+    unknown = {
+        name: sum(int((found[i].codes < 0).sum()) for found in attributes)
+        for i, name in enumerate(names)
+    }
+    return Collected(sums, names, order, unknown)
+
+
+def _order(name: str, found: Sequence[Attribute]) -> dict[str, int]:
+    values = dict.fromkeys(value for item in found for value in item.values)
+    bands = {value: parse_band(value) for value in values} if name == "age" else {}
+    if bands and all(bands.values()):
+        return {
+            value: i for i, value in enumerate(sorted(values, key=lambda v: bands[v] or (0, 0)))
+        }
+    return {value: i for i, value in enumerate(sorted(values))}
+
+
+def _weights(
+    shards: Sequence[Predictions], units: Sequence[Keys], estimand: str
+) -> list[FloatArray]:
+    plain = [np.ones(len(shard)) if shard.weight is None else shard.weight for shard in shards]
+    if estimand == "image":
+        return plain
+    labelled = np.concatenate([shard.labelled for shard in shards])
+    share = person_weight(np.concatenate(units), labelled, np.concatenate(plain))
+    return np.split(share, np.cumsum([len(shard) for shard in shards])[:-1])
+
+
+def _features(shard: Predictions, bands: tuple[Band, ...], weight: FloatArray) -> Values:
+    if shard.task == "age":
+        return age_features(shard, bands, weight)
+    return expression_features(shard, weight)
+
+
+def _rows(
+    shard: Predictions, samples: Keys, units: Keys, cell: npt.NDArray[np.int64], weight: FloatArray
+) -> Rows:
+    used = shard.labelled & shard.processed
+    part = {"unit": units[used], "cell": cell[used], "weight": weight[used]}
+    if shard.task == "age":
+        assert shard.truth is not None
+        assert shard.estimate is not None
+        error = np.abs(shard.estimate.low - shard.truth.low)[used]
+        return Rows(**part, abs_error=error if is_exact(shard) else None)
+    scores = shard.probabilities
+    if scores is None:
+        return Rows(**part)
+    return Rows(**part, sample=samples[used], proba=scores.proba[used])

@@ -1,0 +1,104 @@
+"""Curves: reliability, confusion, and error by age, for everyone and for groups few enough to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audit.bands import parse_band
+from audit.block import Block, Setting
+from audit.intervals import critical, limits, wilson
+from audit.metrics.core import divide
+from audit.result import CurveRow
+
+MAX_GROUPS = 24
+DESCRIPTIONS = {
+    "reliability": "x: mean confidence of an equal-width bin, y: accuracy in it with a 95 % "
+    "interval, z: share of the faces, n: faces",
+    "confusion": "x: true class, y: predicted class, z: faces (weighted), n: faces of the true "
+    "class",
+    "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
+    "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
+    "95 % interval; falls with age by regression to the mean",
+    "within_band_accuracy_by_age": "x: lower edge of the true band in years, y: share of estimates "
+    "in the true band with 95 % interval",
+    "band_distance_by_age": "x: lower edge of the true band in years, y: mean distance of the "
+    "estimate to the true band in years with 95 % interval",
+}
+BY_AGE = ("mae", "bias", "within_band_accuracy", "band_distance")
+
+
+def expression_curves(setting: Setting, block: Block, classes: Sequence[str]) -> list[CurveRow]:
+    """Reliability and confusion of every group, unless there are too many."""
+    if len(block.grouping.groups) > MAX_GROUPS:
+        return []
+    sums = block.sums(setting.layout)
+    rows: list[CurveRow] = []
+    for g in range(len(block.grouping.groups)):
+        group = block.grouping.label(g)
+        for i, true in enumerate(classes):
+            rows += [
+                CurveRow(
+                    name="confusion",
+                    group=group,
+                    x=true,
+                    y=predicted,
+                    z=float(sums["confusion"][g, i, j]),
+                    n=round(sums["true_n"][g, i]),
+                )
+                for j, predicted in enumerate(classes)
+            ]
+        rows += _reliability(block, sums, g)
+    return rows
+
+
+def _reliability(block: Block, sums: dict[str, np.ndarray], g: int) -> list[CurveRow]:
+    n, w = sums["bin_n"][g], sums["bin_w"][g]
+    accuracy, confidence = divide(sums["bin_hit"][g], w), divide(sums["bin_conf"][g], w)
+    e = block.estimates["accuracy"]
+    effective = n * np.minimum(e.n_eff[g] / max(sums["n"][g], 1.0), 1.0)
+    z = critical(np.full(len(n), e.df[g]), np.zeros(len(n), dtype=np.bool_), 0.95)
+    low, high = wilson(accuracy, effective, z)
+    return [
+        CurveRow(
+            name="reliability",
+            group=block.grouping.label(g),
+            x=float(confidence[b]),
+            y=float(accuracy[b]),
+            z=float(w[b] / w.sum()),
+            low=float(low[b]),
+            high=float(high[b]),
+            n=round(n[b]),
+        )
+        for b in np.flatnonzero(w > 0)
+    ]
+
+
+def age_curves(setting: Setting, block: Block) -> list[CurveRow]:
+    """Error by age band from a combination whose last attribute is the age."""
+    rows: list[CurveRow] = []
+    counts = block.sums(setting.layout)["n"]
+    for metric in setting.metrics:
+        if metric.name not in BY_AGE or metric.key not in block.estimates:
+            continue
+        e = block.estimates[metric.key]
+        low, high = limits(metric.interval, e, 0.95)
+        for g, group in enumerate(block.grouping.groups):
+            band = None if group[-1] is None else parse_band(group[-1])
+            if band is None or np.isnan(e.value[g]):
+                continue
+            label = block.grouping.label(g)
+            del label["age"]
+            rows.append(
+                CurveRow(
+                    name=f"{metric.name}_by_age",
+                    group=label,
+                    x=band[0],
+                    y=float(e.value[g]),
+                    low=float(low[g]),
+                    high=float(high[g]),
+                    n=round(counts[g]),
+                )
+            )
+    return rows

@@ -1,0 +1,358 @@
+"""Age metrics: features of every face, and each metric's formula of their weighted sums.
+
+Errors are e = estimate - truth in years: over-estimation is positive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.bands import Band, bands_from_edges, distinct_bands, overlap
+from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of, variance
+from audit.predictions import Predictions
+
+FloatArray = npt.NDArray[np.float64]
+CS_YEARS = (1, 3, 5, 10)
+CENTRE = 40.0
+_NIST = "NIST IR 8525 (2024)"
+
+COUNTS = ("n", "w", "failed_n", "failed_w", "unlabelled_n")
+EXACT = ("abs_error", "error", "error2", *(f"cs{t}" for t in CS_YEARS))
+MOMENTS = ("age", "age2", "pred", "pred2", "age_pred")
+BAND = ("within", "one_off", "distance", "distance_max", "open_n")
+
+
+def truth_bands(predictions: Predictions, edges: tuple[float, ...]) -> tuple[Band, ...]:
+    """The bands of the band metrics: those of the truth, or the age bands for exact truth."""
+    truth = predictions.truth
+    assert truth is not None
+    if not truth.is_band:
+        return bands_from_edges(edges)
+    return distinct_bands(truth.low[truth.known], truth.high[truth.known])
+
+
+def is_exact(predictions: Predictions) -> bool:
+    """Whether both truth and estimate are single ages."""
+    assert predictions.truth is not None
+    assert predictions.estimate is not None
+    return not predictions.truth.is_band and not predictions.estimate.is_band
+
+
+def age_layout() -> Layout:
+    """One column per feature; exact features stay 0 where an exact error does not exist."""
+    return Layout(dict.fromkeys((*COUNTS, *EXACT, *MOMENTS, *BAND), ()))
+
+
+def age_features(
+    predictions: Predictions, bands: tuple[Band, ...], weight: FloatArray
+) -> FloatArray:
+    """Features of every face, shape (n, F); rows that do not enter a value are 0 in it."""
+    truth, estimate = predictions.truth, predictions.estimate
+    assert truth is not None
+    assert estimate is not None
+    labelled, processed = predictions.labelled, predictions.processed
+    used, failed = labelled & processed, labelled & ~processed
+    found: dict[str, Array] = {
+        "n": used,
+        "w": used * weight,
+        "failed_n": failed,
+        "failed_w": failed * weight,
+        "unlabelled_n": ~labelled,
+    }
+    age, pred = np.where(used, truth.low, CENTRE), np.where(used, estimate.low, CENTRE)
+    if is_exact(predictions):
+        error = pred - age
+        found |= {"abs_error": np.abs(error), "error": error, "error2": error * error}
+        found |= {f"cs{t}": np.abs(error) <= t for t in CS_YEARS}
+        a, p = age - CENTRE, pred - CENTRE
+        found |= {"age": a, "age2": a * a, "pred": p, "pred2": p * p, "age_pred": a * p}
+    found |= _band_features(predictions, bands, used)
+    values = np.zeros((len(predictions), age_layout().size))
+    w = used * weight
+    for index, name in enumerate(age_layout().shapes):
+        if name in COUNTS or name == "open_n":
+            values[:, index] = found[name]
+        elif name in found:
+            values[:, index] = found[name] * w
+    return values
+
+
+def _band_features(
+    predictions: Predictions, bands: tuple[Band, ...], used: npt.NDArray[np.bool_]
+) -> dict[str, Array]:
+    truth, estimate = predictions.truth, predictions.estimate
+    assert truth is not None
+    assert estimate is not None
+    if not bands:
+        return {name: np.zeros(len(predictions)) for name in BAND}
+    lows = np.array([band[0] for band in bands])
+    highs = np.array([band[1] for band in bands])
+    low, high = truth.low, truth.high
+    if not truth.is_band:
+        index = np.clip(np.searchsorted(lows, np.nan_to_num(low), side="right") - 1, 0, None)
+        low, high = lows[index], highs[index]
+    low, high = np.where(used, low, 0.0), np.where(used, high, 1.0)
+    pred_low = np.where(used, estimate.low, 0.0)
+    pred_high = np.where(used, estimate.high, 0.0)
+    inside = (low <= pred_low) & ((pred_high <= high) if estimate.is_band else (pred_low < high))
+    distance = np.maximum(0.0, np.maximum(low - pred_high, pred_low - high))
+    farthest = np.maximum(np.abs(pred_high - low), np.abs(high - pred_low))
+    is_open = np.isinf(farthest) & used
+    where = np.searchsorted(lows, low, side="right") - 1
+    near = _nearest_band(pred_low, lows, highs)
+    return {
+        "within": inside,
+        "one_off": np.abs(near - where) <= 1,
+        "distance": distance,
+        "distance_max": np.where(np.isinf(farthest), 0.0, farthest),
+        "open_n": is_open,
+    }
+
+
+def _nearest_band(pred: FloatArray, lows: FloatArray, highs: FloatArray) -> Array:
+    """Index of the band that holds the prediction, else of the nearest (the lower at a tie)."""
+    below = np.clip(np.searchsorted(lows, pred, side="right") - 1, 0, None)
+    above = np.minimum(below + 1, len(lows) - 1)
+    past = np.maximum(0.0, pred - highs[below])
+    ahead = np.where(above > below, lows[above] - pred, np.inf)
+    return np.where((pred >= highs[below]) & (ahead < past), above, below)
+
+
+def _mean(
+    name: str, feature: str, kind: str, unit: str, better: str, definition: str, source: str
+) -> Metric:
+    def parts(s: Sums) -> tuple[Array, Array]:
+        return s[feature], s["w"]
+
+    return Metric(
+        name=name,
+        interval=kind,
+        unit=unit,
+        better=better,
+        definition=definition,  # type: ignore[arg-type]
+        source=source,
+        features=(feature, "w"),
+        formula=ratio_of(parts),
+        parts=parts,
+        has_ratio=kind != "t",
+    )
+
+
+def _with_failures(metric: Metric, feature: str) -> Metric:
+    def parts(s: Sums) -> tuple[Array, Array]:
+        return s[feature], s["w"] + s["failed_w"]
+
+    return Metric(
+        name=f"{metric.name}_all",
+        interval="wilson",
+        unit=metric.unit,
+        better=metric.better,
+        definition=f"{metric.definition}; failures to process count as wrong",
+        source=metric.source,
+        features=(feature, "w", "failed_w"),
+        formula=ratio_of(parts),
+        parts=parts,
+        counts=lambda s: s["n"] + s["failed_n"],
+        has_ratio=True,
+    )
+
+
+def _rmse(s: Sums) -> Array:
+    return np.sqrt(divide(s["error2"], s["w"]))
+
+
+def _sd(s: Sums) -> Array:
+    mean_square = variance(s["error"], s["error2"], s["w"])
+    return np.sqrt(mean_square * divide(s["n"], s["n"] - 1))
+
+
+def _covariance(s: Sums) -> Array:
+    return divide(s["age_pred"], s["w"]) - divide(s["age"], s["w"]) * divide(s["pred"], s["w"])
+
+
+def _pearson(s: Sums) -> Array:
+    product = variance(s["age"], s["age2"], s["w"]) * variance(s["pred"], s["pred2"], s["w"])
+    return np.where(s["n"].real >= 3, divide(_covariance(s), np.sqrt(product)), np.nan)
+
+
+def _slope(s: Sums) -> Array:
+    spread = variance(s["age"], s["age2"], s["w"])
+    return np.where(s["n"].real >= 3, divide(_covariance(s), spread) - 1.0, np.nan)
+
+
+def _distance_max(s: Sums) -> Array:
+    return np.where(s["open_n"].real > 0, np.nan, divide(s["distance_max"], s["w"]))
+
+
+def failure_rate() -> Metric:
+    """Share of labelled faces for which the model gave no estimate; both tasks have it."""
+
+    def parts(s: Sums) -> tuple[Array, Array]:
+        return s["failed_w"], s["w"] + s["failed_w"]
+
+    return Metric(
+        name="failure_rate",
+        interval="wilson",
+        unit="share",
+        better="lower",
+        definition="failed / (processed + failed), of faces with known truth",
+        source="NIST FTE; ISO/IEC 19795-10",
+        features=("w", "failed_w"),
+        formula=ratio_of(parts),
+        parts=parts,
+        counts=lambda s: s["n"] + s["failed_n"],
+        has_ratio=True,
+    )
+
+
+def _quantile(name: str, q: float, definition: str) -> Metric:
+    return Metric(
+        name=name,
+        interval="percentile",
+        unit="years",
+        better="lower",
+        definition=f"{definition}; weighted averaged inverted CDF. Replicates are read on a grid of "
+        "0.05 years below 6.4, 0.1 below 16 and 1 above, the value is exact",
+        source="Hyndman and Fan (1996), type 2",
+        features=(),
+        formula=lambda s: s["n"],
+        has_ratio=True,
+        quantile=q,
+    )
+
+
+def exact_metrics() -> tuple[Metric, ...]:
+    """Metrics of single ages; none of them exists where ages are known as bands only."""
+    cs = [
+        _mean(
+            f"cs{t}",
+            f"cs{t}",
+            "wilson",
+            "share",
+            "higher",
+            f"share of |e| <= {t} years (cumulative score)",
+            "NISTIR 7995 (2014)",
+        )
+        for t in CS_YEARS
+    ]
+    return (
+        _mean("mae", "abs_error", "log_t", "years", "lower", "mean |e|", _NIST),
+        _mean("bias", "error", "t", "years", "zero", "mean e; positive: over-estimated", _NIST),
+        Metric(
+            "rmse",
+            "log_t",
+            "years",
+            "lower",
+            "sqrt(mean e^2)",
+            "standard",
+            ("error2", "w"),
+            _rmse,
+            has_ratio=True,
+        ),
+        Metric(
+            "sd_error",
+            "log_t",
+            "years",
+            "lower",
+            "sqrt(sum (e - mean e)^2 / (n - 1))",
+            "standard",
+            ("error", "error2", "w", "n"),
+            _sd,
+            has_ratio=True,
+            undefined="one_value",
+        ),
+        _quantile("median_ae", 0.5, "median of |e|"),
+        _quantile("p90_ae", 0.9, "90th percentile of |e|"),
+        *cs,
+        *(_with_failures(metric, metric.name) for metric in cs),
+        Metric(
+            "pearson",
+            "fisher_t",
+            "correlation",
+            "higher",
+            "Pearson correlation of truth and estimate",
+            "Pearson (1895)",
+            ("age", "age2", "pred", "pred2", "age_pred", "w", "n"),
+            _pearson,
+            undefined="one_value",
+        ),
+        Metric(
+            "slope",
+            "t",
+            "years per year",
+            "zero",
+            "slope of e on true age; negative by regression to the mean for any imperfect model",
+            "OLS",
+            ("age", "age2", "pred", "age_pred", "w", "n"),
+            _slope,
+            undefined="one_value",
+        ),
+    )
+
+
+def band_metrics() -> tuple[Metric, ...]:
+    """Metrics of bands [low, high); ages known exactly are put into their age band."""
+    within = _mean(
+        "within_band_accuracy",
+        "within",
+        "wilson",
+        "share",
+        "higher",
+        "share of estimates inside the true band (a predicted band: inside or equal)",
+        "Karkkainen and Joo, WACV 2021",
+    )
+    return (
+        within,
+        _with_failures(within, "within"),
+        _mean(
+            "one_off_accuracy",
+            "one_off",
+            "wilson",
+            "share",
+            "higher",
+            "share of estimates in the true band or a neighbour; an estimate between bands counts "
+            "as in the nearest, a predicted band by its lower edge",
+            "Eidinger et al., TIFS 2014",
+        ),
+        _mean(
+            "band_distance",
+            "distance",
+            "log_t",
+            "years",
+            "lower",
+            "mean distance of the estimate to the true band, 0 inside: a lower bound of MAE; it "
+            "depends on how wide the bands are",
+            "censored absolute error",
+        ),
+        Metric(
+            "band_distance_max",
+            "log_t",
+            "years",
+            "lower",
+            "mean distance to the far edge of the true band: an upper bound of MAE",
+            "censored absolute error",
+            ("distance_max", "w", "open_n"),
+            _distance_max,
+            has_ratio=True,
+            undefined="empty_group",
+            undefined_note=lambda s: "open_band" if s["open_n"] > 0 else "empty_group",
+        ),
+    )
+
+
+def age_metrics() -> tuple[Metric, ...]:
+    """All age metrics; which of them cannot exist for a table says ``impossible``."""
+    return (*exact_metrics(), *band_metrics(), failure_rate())
+
+
+def impossible(predictions: Predictions, bands: tuple[Band, ...]) -> dict[str, str]:
+    """Metric name -> note, for the metrics that cannot exist for this table at all."""
+    assert predictions.truth is not None
+    found: dict[str, str] = {}
+    if not is_exact(predictions):
+        note = "interval_truth" if predictions.truth.is_band else "predicted_bands"
+        found |= {metric.name: note for metric in exact_metrics()}
+    if overlap(bands):
+        found["one_off_accuracy"] = "overlapping_bands"
+    return found

@@ -1,0 +1,53 @@
+"""The closed lists: every ``note`` of a row and every ``code`` of a warning, in words."""
+
+from __future__ import annotations
+
+NOTES: dict[str, str] = {
+    "below_min_n": "fewer persons than min_n, so not tested",
+    "biased_small_n": "plug-in calibration error is biased upward; read it beside null_expected",
+    "class_absent": "no face of this class in the group",
+    "classes_excluded": "classes without a true face in the group are left out of the mean",
+    "denominator_near_zero": "the interval of the denominator reaches 0, so no ratio",
+    "empty_group": "no face with known truth was processed",
+    "few_per_class": "a class in the mean has fewer than 5 persons, so no interval",
+    "interval_truth": "true ages are known as intervals only; an exact error does not exist",
+    "never_predicted": "this class is never predicted in the group",
+    "no_margin": "no margin was stated for this metric, so no verdict",
+    "no_probabilities": "the table holds no class probabilities",
+    "one_subject": "a single person: no interval by person exists",
+    "one_value": "a single value of the true or of the predicted variable: undefined",
+    "open_band": "a face's age band has no upper end, so the error has no upper bound",
+    "overlapping_bands": "the age bands overlap, so neighbours are not defined",
+    "predicted_bands": "ages are predicted as bands only; an exact error does not exist",
+    "range_restricted": "the groups are defined by the true age, which limits its range",
+    "regression_to_mean": "groups are defined by the true age: partly regression to the mean",
+    "single_group": "fewer than two groups can be compared",
+    "too_few_replicates": "too few bootstrap replicates for a 95 % interval",
+    "undefined_group": "the metric is undefined in one of the groups",
+    "unstable_replicates": "undefined in more than 1 % of the bootstrap replicates",
+    "zero_value": "the value is 0, so no interval on the log scale",
+    "zero_variance": "no variation between persons, so no interval",
+}
+
+WARNING_CODES: dict[str, str] = {
+    "few_effective_subjects": "a group has fewer than 20 effective persons",
+    "n_without_subject": "some faces name no person; each is its own unit",
+    "no_ids": "neither sample_id nor subject_id: intervals depend on the order of rows",
+    "no_subjects": "no subject_id: photos of one person count as independent",
+    "subject_inconsistent": "one person has several values of an attribute",
+    "failure_gap": "failure rates differ between groups by more than 1 point",
+    "failures": "some faces were not processed",
+    "unlabelled": "some faces have no known truth",
+    "missing_predictions": "faces of the truth table have no prediction; counted as failures",
+    "missing_truth": "predictions without a row in the truth table",
+    "negative_age_pred": "some predicted ages are negative; kept as they are",
+    "nll_floored": "some true classes have probability 0; floored in nll",
+    "pred_not_argmax": "the predicted class is not the most probable one",
+    "unknown_group": "some faces have no value of an attribute; shown as unknown",
+    "classes_unseen": "some classes never occur as truth",
+    "mixed_truth": "bands and single years are mixed; a single year is [n, n + 1)",
+    "small_groups": "some groups have fewer persons than min_n and are not tested",
+    "simulated": "the faces are simulated; nothing here describes real people",
+    "perceived_attribute": "groups are as perceived by somebody, which blurs gaps",
+    "gaps_truncated": "only the largest differences are listed",
+}

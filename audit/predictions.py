@@ -1,0 +1,401 @@
+"""The predictions table: one row per face, checked once at the border and trusted inside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.classes import (
+    LOGIT,
+    PROB,
+    Probabilities,
+    class_codes,
+    observed_classes,
+    read_probabilities,
+)
+from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_truth, numbers_of
+from audit.errors import InputError
+from audit.result import Code, FileHash, Task, Warning_
+from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+TASKS: tuple[Task, ...] = ("age", "expression")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A checked predictions table.
+
+    ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``; ``y_true`` and
+    ``y_pred`` are class codes, -1 where missing, for the task ``expression``. ``other`` holds every
+    further column untouched: an attribute when ``--by`` names it.
+    """
+
+    task: Task
+    sample_id: pd.Series | None
+    subject_id: pd.Series | None
+    other: pd.DataFrame
+    place: str = "table"
+    truth: AgeColumn | None = None
+    estimate: AgeColumn | None = None
+    y_true: IntArray | None = None
+    y_pred: IntArray | None = None
+    probabilities: Probabilities | None = None
+    classes: tuple[str, ...] = ()
+    weight: FloatArray | None = None
+    warnings: tuple[Warning_, ...] = ()
+    files: tuple[FileHash, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.other)
+
+    @property
+    def labelled(self) -> BoolArray:
+        """Where the truth is known, shape (n,)."""
+        if self.task == "age":
+            assert self.truth is not None
+            return self.truth.known
+        return cast(IntArray, self.y_true) >= 0
+
+    @property
+    def processed(self) -> BoolArray:
+        """Where the model gave an estimate, shape (n,)."""
+        if self.task == "age":
+            assert self.estimate is not None
+            return self.estimate.known
+        return cast(IntArray, self.y_pred) >= 0
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table in the contract's columns (see ``hae-audit schema predictions``)."""
+        columns: dict[str, Any] = {}
+        if self.sample_id is not None:
+            columns["sample_id"] = self.sample_id.to_numpy()
+        if self.subject_id is not None:
+            columns["subject_id"] = self.subject_id.to_numpy()
+        for name, ages in (("age", self.truth), ("age_pred", self.estimate)):
+            if ages is not None and ages.is_band:
+                columns |= {f"{name}_low": ages.low, f"{name}_high": ages.high}
+            elif ages is not None:
+                columns[name] = ages.low
+        names = np.array([*self.classes, None], dtype=object)
+        for name, codes in (("expression", self.y_true), ("expression_pred", self.y_pred)):
+            if codes is not None:
+                columns[name] = names[codes]
+        if self.probabilities is not None:
+            scores = self.probabilities
+            prefix, values = (
+                (PROB, scores.proba) if scores.logits is None else (LOGIT, scores.logits)
+            )
+            columns |= {f"{prefix}{name}": values[:, k] for k, name in enumerate(self.classes)}
+        if self.weight is not None:
+            columns["weight"] = self.weight
+        return pd.concat([pd.DataFrame(columns, index=self.other.index), self.other], axis=1)
+
+
+def read_predictions(
+    path: Path,
+    *,
+    task: str,
+    mapping: Mapping[str, str] | None = None,
+    join: Path | None = None,
+    on: str | None = None,
+    failed_when: str | None = None,
+    logits: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> Predictions:
+    """Read somebody's table of predictions (CSV or Parquet).
+
+    Parameters
+    ----------
+    path : Path
+        The table, one row per face.
+    task : {"age", "expression"}
+        What is predicted.
+    mapping : mapping of our column to theirs, optional
+        Names of the contract for foreign columns, for example ``{"age": "age_labels"}``.
+    join, on : Path and column, optional
+        A table of the truth and the key that both share. Columns that both have keep their name
+        for the truth; the prediction's is called ``<name>_pred``.
+    failed_when : str, optional
+        One comparison; rows for which it holds count as not processed.
+    logits : str, optional
+        Column of JSON lists, comma-separated columns, or the prefix of one column per class.
+    classes : sequence of str, optional
+        Names of the expression classes in the order of their scores.
+
+    Raises
+    ------
+    InputError
+        With place, rule, value and remedy.
+    """
+    frame, place, files, found = read_table(path), path.name, [file_hash(path)], []
+    if (join is None) != (on is None):
+        raise InputError("--join and --on go together: give the truth table and the shared column")
+    if join is not None and on is not None:
+        joined = join_truth(frame, read_table(join), on, place)
+        frame, files = joined.frame, [*files, file_hash(join)]
+        found = _join_warnings(joined.without_prediction, joined.without_truth, place)
+        mapping = dict(mapping or {})
+        if "sample_id" not in mapping and "sample_id" not in frame.columns:
+            mapping["sample_id"] = on
+    table = predictions_from_frame(
+        frame,
+        task=task,
+        place=place,
+        mapping=mapping,
+        failed_when=failed_when,
+        logits=logits,
+        classes=classes,
+    )
+    return replace(table, files=tuple(files), warnings=(*found, *table.warnings))
+
+
+def _join_warnings(without_prediction: int, without_truth: int, place: str) -> list[Warning_]:
+    counts: tuple[tuple[Code, int, str], ...] = (
+        ("missing_predictions", without_prediction, "faces have no prediction: failures"),
+        ("missing_truth", without_truth, "predictions have no truth: left unlabelled"),
+    )
+    return [
+        Warning_(code=code, severity="warning", message=f"{count} {text}", where=place)
+        for code, count, text in counts
+        if count
+    ]
+
+
+def predictions_from_frame(
+    frame: pd.DataFrame,
+    *,
+    task: str,
+    place: str = "table",
+    mapping: Mapping[str, str] | None = None,
+    failed_when: str | None = None,
+    logits: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> Predictions:
+    """Check a frame against the contract; parameters as in :func:`read_predictions`."""
+    if task not in TASKS:
+        raise InputError(f"--task {task!r}: must be one of {', '.join(TASKS)}")
+    if frame.empty:
+        raise InputError(f"{place}: the table has no rows; give at least one face")
+    frame = rename(frame.reset_index(drop=True), mapping or {}, place)
+    failed = (
+        failed_rows(frame, failed_when, place)
+        if failed_when
+        else np.zeros(len(frame), dtype=np.bool_)
+    )
+    warnings: list[Warning_] = []
+    common, used = _ids_and_weight(frame, place)
+    if task == "age":
+        fields, columns = _age_fields(frame, failed, place, warnings)
+    else:
+        fields, columns = _expression_fields(frame, failed, logits, classes, place, warnings)
+    other = frame.drop(columns=[name for name in (*used, *columns) if name in frame.columns])
+    return Predictions(
+        task=cast(Task, task),
+        place=place,
+        other=other,
+        warnings=tuple(warnings),
+        **common,
+        **fields,
+    )
+
+
+def _ids_and_weight(frame: pd.DataFrame, place: str) -> tuple[dict[str, Any], list[str]]:
+    found: dict[str, Any] = {"sample_id": None, "subject_id": None, "weight": None}
+    for name in ("sample_id", "subject_id"):
+        if name in frame.columns:
+            found[name] = as_text(frame[name], place, is_id=True)
+    samples, subjects = found["sample_id"], found["subject_id"]
+    if samples is not None:
+        _check_samples(samples, place)
+    if subjects is not None and "source" in frame.columns:
+        _check_sources(subjects, as_text(frame["source"], place), place)
+    if "weight" in frame.columns:
+        found["weight"] = numbers_of(
+            frame, "weight", place, lambda w: ~(w >= 0), "must be a finite number of at least 0"
+        )
+    return found, [name for name, value in found.items() if value is not None]
+
+
+def _check_samples(samples: pd.Series, place: str) -> None:
+    empty = samples.isna()
+    if empty.any():
+        raise InputError(
+            f"{place} row {int(empty.argmax()) + 1}: sample_id is empty; every face needs one"
+        )
+    double = samples.duplicated(keep=False)
+    if double.any():
+        first = samples[double].iloc[0]
+        rows = ", ".join(str(index + 1) for index in samples.index[samples == first][:5])
+        raise InputError(
+            f"{place} rows {rows}: sample_id {first!r} occurs more than once; ids must be unique"
+        )
+
+
+def _check_sources(subjects: pd.Series, sources: pd.Series, place: str) -> None:
+    pairs = pd.DataFrame({"subject": subjects, "source": sources}).dropna().drop_duplicates()
+    double = pairs["subject"].duplicated(keep=False)
+    if double.any():
+        first = pairs["subject"][double].iloc[0]
+        both = sorted(pairs["source"][pairs["subject"] == first])
+        raise InputError(
+            f"{place}: subject_id {first!r} occurs in the sources {' and '.join(both)}; "
+            "prefix the id with its source, as they are different people"
+        )
+
+
+def _age_fields(
+    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Warning_]
+) -> tuple[dict[str, Any], list[str]]:
+    truth, truth_columns = _ages(frame, "age", place)
+    estimate, columns = _ages(frame, "age_pred", place)
+    checked_truth(truth, frame[truth_columns[0]], place)
+    estimate = replace(
+        estimate,
+        low=np.where(failed, np.nan, estimate.low),
+        high=np.where(failed, np.nan, estimate.high),
+    )
+    if truth.mixed or estimate.mixed:
+        message = "single years among bands are read as [n, n + 1)"
+        warnings.append(Warning_(code="mixed_truth", severity="info", message=message, where=place))
+    negative = int((estimate.low < 0).sum())
+    if negative:
+        message = f"{negative} predicted ages are negative; kept as they are"
+        warnings.append(
+            Warning_(code="negative_age_pred", severity="info", message=message, where=place)
+        )
+    return {"truth": truth, "estimate": estimate}, [*truth_columns, *columns]
+
+
+def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[str]]:
+    pair = [f"{name}_low", f"{name}_high"]
+    if name in frame.columns:
+        return as_ages(frame[name], place), [name]
+    if all(column in frame.columns for column in pair):
+        low = as_number(frame[pair[0]], place)
+        high = pd.to_numeric(frame[pair[1]], errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.inf
+        )
+        high = np.where(np.isnan(low), np.nan, np.where(np.isnan(high), np.inf, high))
+        wrong = high <= low
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(
+                f"{place} row {row + 1}: {pair[0]} {low[row]:g} must be below "
+                f"{pair[1]} {high[row]:g}"
+            )
+        return AgeColumn(low, high, is_band=True), pair
+    raise InputError(
+        f"{place}: no column {name!r} (nor {pair[0]!r} and {pair[1]!r}); "
+        f"name it with --map {name}=THEIRS; the table has {', '.join(map(str, frame.columns))}"
+    )
+
+
+def _expression_fields(
+    frame: pd.DataFrame,
+    failed: BoolArray,
+    logits: str | None,
+    classes: Sequence[str] | None,
+    place: str,
+    warnings: list[Warning_],
+) -> tuple[dict[str, Any], list[str]]:
+    scores, columns = read_probabilities(frame, logits, classes, place)
+    has_pred = "expression_pred" in frame.columns
+    if "expression" not in frame.columns or not (has_pred or scores is not None):
+        name = "expression" if "expression" not in frame.columns else "expression_pred"
+        raise InputError(
+            f"{place}: no column {name!r}; name it with --map {name}=THEIRS; "
+            f"the table has {', '.join(map(str, frame.columns))}"
+        )
+    text = [name for name in ("expression", "expression_pred") if name in frame.columns]
+    names = (
+        scores.classes
+        if scores is not None
+        else tuple(classes or observed_classes(*(as_text(frame[name], place) for name in text)))
+    )
+    if len(set(names)) != len(names) or not names:
+        raise InputError(f"{place}: class names must be distinct, got {', '.join(names)}")
+    y_true = class_codes(frame["expression"], names, place)
+    best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)
+    y_pred = class_codes(frame["expression_pred"], names, place) if has_pred else best
+    assert y_pred is not None
+    if scores is not None and best is not None:
+        without = np.isnan(scores.proba).any(axis=1)
+        y_pred = np.where(without, -1, y_pred)
+        odd = int(((best != y_pred) & (y_pred >= 0)).sum())
+        if odd:
+            message = f"in {odd} rows the predicted class is not the most probable one"
+            warnings.append(
+                Warning_(code="pred_not_argmax", severity="warning", message=message, where=place)
+            )
+    unseen = [name for k, name in enumerate(names) if not (y_true == k).any()]
+    if unseen:
+        message = f"no face is labelled {', '.join(unseen)}"
+        warnings.append(
+            Warning_(code="classes_unseen", severity="warning", message=message, where=place)
+        )
+    fields = {
+        "y_true": y_true,
+        "y_pred": np.where(failed, -1, y_pred),
+        "probabilities": scores,
+        "classes": names,
+    }
+    return fields, [*text, *columns]
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """Write the table as Parquet, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        predictions.to_frame().to_parquet(temporary, index=False)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+_COLUMNS: dict[str, tuple[str | list[str], str]] = {
+    "sample_id": ("string", "unique text; the row number when absent"),
+    "subject_id": (["string", "null"], "the person: the unit of resampling; empty = own unit"),
+    "age": (["number", "null"], "true age in years, 0 to 130; empty = unknown"),
+    "age_low": (["number", "null"], "true age lies in [age_low, age_high), years"),
+    "age_high": (["number", "null"], "empty or infinite for an open top band"),
+    "age_pred": (["number", "null"], "estimate in years; empty = failure to process"),
+    "age_pred_low": (["number", "null"], "predicted band [age_pred_low, age_pred_high), years"),
+    "age_pred_high": (["number", "null"], "empty or infinite for an open top band"),
+    "age_std": (["number", "null"], "standard deviation of the predictive distribution, years"),
+    "expression": (["string", "null"], "true class, by name or index; empty = unknown"),
+    "expression_pred": (["string", "null"], "predicted class; empty = failure to process"),
+    "weight": ("number", "sampling weight, finite, at least 0"),
+}
+
+
+def predictions_schema() -> dict[str, Any]:
+    """JSON Schema of one row of a predictions table."""
+    properties = {
+        name: {"type": kind, "description": text} for name, (kind, text) in _COLUMNS.items()
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "hae-audit/predictions/1",
+        "title": "One face of a predictions table",
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {
+            "^prob_age_": {"type": ["number", "null"], "description": "P(age = centre)"},
+            "^prob_": {"type": ["number", "null"], "description": "class probability, sum 1"},
+            "^logit_": {"type": ["number", "null"], "description": "class logit"},
+        },
+        "additionalProperties": {
+            "description": "any other column is an attribute when --by names it",
+        },
+    }

@@ -1,0 +1,338 @@
+"""The order of the work: tables -> sums -> blocks -> rows -> record. No arithmetic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.bands import DECADES, Band, bands_from_edges
+from audit.block import Setting, build_block
+from audit.collect import Collected, collect_table, common_classes, table_bands
+from audit.concerns import block_warnings, source_warnings, table_warnings
+from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
+from audit.errors import InputError
+from audit.gaps import AnyGap, gap_rows
+from audit.groups import Grouping, combinations_of, grouping
+from audit.metrics.age import age_layout, age_metrics, impossible
+from audit.metrics.calibration import calibration_metrics, null_draws
+from audit.metrics.expression import (
+    N_BINS,
+    core_features,
+    expression_layout,
+    expression_metrics,
+)
+from audit.predictions import Predictions, predictions_from_frame
+from audit.resample import Weightings, all_quantiles, resample, weightings
+from audit.result import (
+    AttributeSpec,
+    AuditResult,
+    CurveRow,
+    MetricRow,
+    MetricSpec,
+    RunInfo,
+    Spec,
+    Warning_,
+)
+from audit.units import UnitSums, group_sums
+from audit.values import METHODS, metric_rows
+
+FloatArray = npt.NDArray[np.float64]
+Table = Predictions | pd.DataFrame
+_FAILURE_METRICS = ("_all",)
+
+
+def audit(
+    predictions: Table | Sequence[Table],
+    *,
+    task: str | None = None,
+    by: Sequence[str | Sequence[str]] | None = None,
+    n_boot: int = 1000,
+    seed: int = 0,
+    estimand: Literal["image", "subject"] = "image",
+    min_n: int = 30,
+    age_bands: Sequence[float] | None = None,
+    max_cells: int = 20_000,
+    pairs: Literal["auto", "all"] = "auto",
+    sources: Mapping[str, str] | None = None,
+    run: RunInfo | None = None,
+) -> AuditResult:
+    """Audit predictions by group, with intervals by person.
+
+    Parameters
+    ----------
+    predictions : Predictions or DataFrame, or a sequence of shards of one table
+        In the contract's columns (``hae-audit schema predictions``).
+    task : {"age", "expression"}, optional
+        Needed for frames; a ``Predictions`` knows its own.
+    by : sequence of str, optional
+        Attribute combinations such as ``["gender", "gender,race"]``; by default those of gender,
+        sex, race, ethnicity, skin_tone and age that exist, each alone.
+    n_boot : int
+        Bootstrap replicates; 0 for closed forms only.
+    estimand : {"image", "subject"}
+        Mean over faces, or every person with total weight 1 over their labelled photos.
+    min_n : int
+        Fewer persons than this are shown but not tested.
+    age_bands : sequence of float, optional
+        Edges in years of the attribute ``age``; the last band is open.
+    sources : mapping, optional
+        Who assigned each attribute: self_reported, perceived, predicted or unknown.
+
+    Returns
+    -------
+    AuditResult
+        The record; ``.to_frame()`` gives its metric rows.
+
+    Raises
+    ------
+    InputError
+        With place, rule, value and remedy.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": [20, 30, 40, 50], "age_pred": [22, 29, 44, 49],
+    ...                       "gender": ["f", "m", "f", "m"]})
+    >>> result = audit(frame, task="age", by=["gender"], n_boot=0)
+    >>> [(row.group, row.value) for row in result.metrics if row.metric == "mae"]
+    [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
+    """
+    shards = common_classes(_tables(predictions, task))
+    _check_options(n_boot, min_n, estimand, age_bands, pairs)
+    edges = tuple(float(edge) for edge in age_bands) if age_bands else None
+    bands = table_bands(shards, edges or DECADES)
+    combinations = combinations_of(by, shards[0])
+    names = tuple(dict.fromkeys(name for names in combinations for name in names))
+    setting = _setting(shards, bands, n_boot, seed, min_n, all_pairs=pairs == "all")
+    with_age = shards[0].task == "age" and "age" not in names
+    table = _collect(shards, names, with_age, edges, bands, estimand, max_cells)
+    groupings = [
+        grouping(table.sums.cells, table.attributes, combination, table.order)
+        for combination in ((), *combinations)
+    ]
+    weights = weightings(setting, table.sums)
+    metrics, gaps, curves, warnings = _work(setting, shards, table, weights, groupings)
+    curves += _age_curves(setting, table, names)
+    spec = _spec(
+        setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
+    )
+    n = sum(map(len, shards))
+    unknown = {name: table.n_unknown[name] for name in names}
+    given = {name: spec.attributes[name].source for name in spec.attributes}
+    warnings = [*table_warnings(shards), *source_warnings(given, unknown, n), *warnings]
+    info = run or RunInfo(model="predictions", seed=seed)
+    files = [*info.files, *(file for shard in shards for file in shard.files)]
+    return AuditResult(
+        task=shards[0].task,
+        run=info.model_copy(update={"files": files, "seed": seed}),
+        spec=spec,
+        metrics=metrics,
+        gaps=gaps,
+        curves=curves,
+        warnings=warnings,
+    )
+
+
+def _tables(predictions: Table | Sequence[Table], task: str | None) -> list[Predictions]:
+    given = [predictions] if isinstance(predictions, Predictions | pd.DataFrame) else predictions
+    if not given:
+        raise InputError("audit: no table was given; pass a frame or Predictions")
+    shards = []
+    for table in given:
+        if isinstance(table, pd.DataFrame):
+            if task is None:
+                raise InputError("audit: a frame needs task='age' or task='expression'")
+            table = predictions_from_frame(table, task=task)
+        shards.append(table)
+    if len({shard.task for shard in shards}) > 1:
+        raise InputError("audit: the shards are of different tasks; audit them apart")
+    if len(shards) > 1:
+        ids = [shard.sample_id for shard in shards if shard.sample_id is not None]
+        double = pd.concat(ids).duplicated() if ids else pd.Series(dtype=bool)
+        if double.any():
+            first = pd.concat(ids)[double.to_numpy()].iloc[0]
+            raise InputError(f"audit: sample_id {first!r} occurs in two shards; ids must be unique")
+    return shards
+
+
+def _check_options(
+    n_boot: int, min_n: int, estimand: str, age_bands: Sequence[float] | None, pairs: str
+) -> None:
+    if n_boot < 0 or min_n < 2:
+        raise InputError(f"--n-boot {n_boot} must be at least 0 and --min-n {min_n} at least 2")
+    if estimand not in {"image", "subject"}:
+        raise InputError(f"--estimand {estimand!r}: must be image or subject")
+    if pairs not in {"auto", "all"}:
+        raise InputError(f"--pairs {pairs!r}: must be auto or all")
+    if age_bands is not None and (
+        len(age_bands) == 0
+        or age_bands[0] < 0
+        or any(low >= high for low, high in zip(age_bands, age_bands[1:], strict=False))
+    ):
+        raise InputError(
+            f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
+            "such as 0,13,18,25,40,60"
+        )
+
+
+def _setting(
+    shards: Sequence[Predictions],
+    bands: tuple[Band, ...],
+    n_boot: int,
+    seed: int,
+    min_n: int,
+    *,
+    all_pairs: bool,
+) -> Setting:
+    first = shards[0]
+    failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
+    if first.task == "age":
+        layout, metrics = age_layout(), age_metrics()
+        exact = [impossible(shard, bands) for shard in shards]
+        cannot = {name: note for part in exact for name, note in part.items()}
+        columns = np.arange(layout.size)
+    else:
+        layout, metrics = expression_layout(len(first.classes)), expression_metrics(first.classes)
+        no_scores = ("nll", "brier", *(m.name for m in calibration_metrics(1, 1)))
+        missing = any(shard.probabilities is None for shard in shards)
+        cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
+        columns = core_features(layout)
+    kept = tuple(m for m in metrics if failures or not m.name.endswith(_FAILURE_METRICS))
+    return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs)
+
+
+def _collect(
+    shards: Sequence[Predictions],
+    names: tuple[str, ...],
+    with_age: bool,
+    edges: tuple[float, ...] | None,
+    bands: tuple[Band, ...],
+    estimand: str,
+    max_cells: int,
+) -> Collected:
+    """The sums, cut by age too for the curves unless that would make too many cells."""
+    plain = collect_table(shards, names, edges, bands, estimand, max_cells)
+    if not with_age or len(plain.sums.cells) * len(bands) > max_cells:
+        return plain
+    return collect_table(shards, (*names, "age"), edges, bands, estimand, max_cells)
+
+
+def _work(
+    setting: Setting,
+    shards: Sequence[Predictions],
+    table: Collected,
+    weights: Weightings,
+    groupings: Sequence[Grouping],
+) -> tuple[list[MetricRow], list[AnyGap], list[CurveRow], list[Warning_]]:
+    classes = shards[0].classes
+    metrics: list[MetricRow] = []
+    gaps: list[AnyGap] = []
+    curves: list[CurveRow] = []
+    warnings: list[Warning_] = []
+    quantiles = all_quantiles(setting, table.sums, weights, groupings)
+    expected = _null_expected(setting, table.sums, groupings)
+    for item, quantile, null in zip(groupings, quantiles, expected, strict=True):
+        block = build_block(setting, item, group_sums(table.sums, item), quantile)
+        metrics += metric_rows(setting, block, classes, null)
+        warnings += block_warnings(setting, block)
+        if shards[0].task == "expression":
+            curves += expression_curves(setting, block, classes)
+        if item.names:
+            gaps += gap_rows(setting, block, resample(setting, block, weights))
+    return metrics, gaps, curves, warnings
+
+
+def _null_expected(
+    setting: Setting, sums: UnitSums, groupings: Sequence[Grouping]
+) -> list[dict[str, FloatArray]]:
+    """Calibration errors expected under perfect calibration, per combination and group."""
+    rows = sums.rows
+    if rows.proba is None or rows.sample is None or not len(rows.proba):
+        return [{} for _ in groupings]
+    calibration = [m for m in setting.metrics if m.interval == "none"]
+    found = [{m.name: np.zeros(len(item.groups)) for m in calibration} for item in groupings]
+    draws = 0
+    for drawn in null_draws(
+        rows.proba, rows.sample, rows.weight, rows.cell, len(sums.cells), N_BINS, setting.seed
+    ):
+        draws += 1
+        for item, total in zip(groupings, found, strict=True):
+            grouped = {name: _by_group(part, item) for name, part in drawn.items()}
+            for metric in calibration:
+                total[metric.name] += metric.formula(grouped)
+    return [{name: part / draws for name, part in total.items()} for total in found]
+
+
+def _by_group(part: FloatArray, item: Grouping) -> FloatArray:
+    found = np.zeros((len(item.groups), *part.shape[1:]))
+    np.add.at(found, item.of_cell, part)
+    return found
+
+
+def _age_curves(setting: Setting, table: Collected, names: tuple[str, ...]) -> list[CurveRow]:
+    if "age" not in table.attributes or not any(m.name == "mae" for m in setting.metrics):
+        return []
+    few = tuple(m for m in setting.metrics if m.name in BY_AGE)
+    small = replace(setting, metrics=few)
+    rows: list[CurveRow] = []
+    for combination in ((), *((name,) for name in names if name != "age")):
+        item = grouping(table.sums.cells, table.attributes, (*combination, "age"), table.order)
+        block = build_block(small, item, group_sums(table.sums, item), {})
+        rows += age_curves(small, block)
+    return rows
+
+
+def _spec(
+    setting: Setting,
+    shards: Sequence[Predictions],
+    table: Collected,
+    groupings: Sequence[Grouping],
+    sources: Mapping[str, str],
+    estimand: str,
+    bands: tuple[Band, ...],
+    edges: tuple[float, ...] | None,
+    curves: Sequence[CurveRow],
+) -> Spec:
+    used = [name for item in groupings for name in item.names]
+    odd = [name for name in sources if name not in used]
+    if odd:
+        raise InputError(
+            f"--label-source {odd[0]}: no such attribute in --by; choose of {', '.join(used)}"
+        )
+    people = any(shard.subject_id is not None for shard in shards)
+    first = shards[0]
+    return Spec(
+        attributes={
+            name: AttributeSpec(
+                source=sources.get(name, "unknown"),  # type: ignore[arg-type]
+                values=list(table.order[name]),
+                n_unknown=table.n_unknown[name],
+            )
+            for name in dict.fromkeys(used)
+        },
+        combinations=[list(item.names) for item in groupings],
+        unit_of_resampling="person" if people else "face",
+        units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets",
+        estimand=estimand,  # type: ignore[arg-type]
+        n_boot=setting.n_boot,
+        min_n=setting.min_n,
+        classes=list(first.classes) or None,
+        bands=[[low, high] for low, high in bands] or None,  # type: ignore[arg-type]
+        age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
+        metrics={
+            m.name: MetricSpec(
+                unit=m.unit,
+                better=m.better,
+                scale=m.scale,
+                interval=METHODS.get(m.interval, "none"),
+                definition=m.definition,
+                source=m.source,
+            )
+            for m in setting.metrics
+        },
+        curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
+    )
