@@ -1,0 +1,188 @@
+"""What a report is made of, before any HTML: frozen values that the template draws.
+
+A section decides what is said; a block says what kind of thing it is; only the template knows HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Spec = dict[str, Any]
+"""A plotly figure as plain data: ``{"data": [...], "layout": {...}}``."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the text shown, the number to sort by, and the mark of its footnote."""
+
+    text: str
+    sort: float | None = None
+    mark: str = ""
+    head: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column head; numbers are set flush right."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption. ``summary`` folds it away under that line."""
+
+    kind: ClassVar[str] = "table"
+    id: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    summary: str | None = None
+    footnotes: tuple[tuple[str, str], ...] = ()
+    more: str | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing of a figure: what plotly draws, and the same in a sentence for who cannot see."""
+
+    id: str
+    title: str
+    alt: str
+    spec: Spec
+    height: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One or more panels under one caption, with the table of what they show."""
+
+    kind: ClassVar[str] = "figure"
+    id: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    table: Table
+    size: Literal["full", "half", "small"] = "full"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to know before trusting a number."""
+
+    kind: ClassVar[str] = "notice"
+    severity: Literal["info", "warning", "serious"]
+    title: str
+    text: str
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Paragraphs of plain text."""
+
+    kind: ClassVar[str] = "prose"
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a part of a section."""
+
+    kind: ClassVar[str] = "heading"
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number that is read from afar."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Numbers side by side."""
+
+    kind: ClassVar[str] = "tiles"
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The worst or the best served group of a card."""
+
+    role: str
+    group: str
+    value: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """Who is served worst for one combination of attributes, by how much, and how sure."""
+
+    title: str
+    sides: tuple[Side, ...]
+    difference: str
+    debiased: str | None
+    badge: str
+    tone: Literal["gap", "none", "open"]
+    sure: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Cards side by side."""
+
+    kind: ClassVar[str] = "cards"
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, as a description list."""
+
+    kind: ClassVar[str] = "facts"
+    facts: tuple[tuple[str, str], ...]
+
+
+Block = Table | Figure | Notice | Prose | Heading | Tiles | Cards | Facts
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a place in its table of contents."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def table(
+    id: str,
+    caption: str,
+    columns: Sequence[str | Column],
+    rows: Sequence[Sequence[Cell | str]],
+    *,
+    summary: str | None = None,
+    footnotes: dict[str, str] | None = None,
+    more: str | None = None,
+) -> Table:
+    """A table from plain texts and cells; a column is numeric where its cells carry numbers."""
+    cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
+    heads = tuple(
+        name
+        if isinstance(name, Column)
+        else Column(name, numeric=any(row[j].sort is not None for row in cells))
+        for j, name in enumerate(columns)
+    )
+    notes = tuple((mark, words) for words, mark in (footnotes or {}).items())
+    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more)

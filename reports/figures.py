@@ -1,0 +1,235 @@
+"""Plotly figures as plain data. Nothing statistical happens here: rows in, marks out.
+
+Colours are CSS variables that the page's script resolves, so that a figure follows the page from
+light to dark and to print. Every state has a symbol as well as a colour, and every text that came
+from a table goes through ``plot_text``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reports.blocks import Spec
+from reports.format import plot_text
+
+Role = Literal["plain", "worst", "best", "none", "gap", "inconclusive"]
+
+MARKS: dict[Role, tuple[str, str, str]] = {
+    "plain": ("var(--mark-1)", "circle", "group"),
+    "worst": ("var(--mark-2)", "diamond", "worst"),
+    "best": ("var(--mark-3)", "square", "best"),
+    "gap": ("var(--mark-2)", "diamond", "verdict: gap"),
+    "none": ("var(--mark-3)", "square", "verdict: no material gap"),
+    "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
+}
+
+ROW_HEIGHT = 26
+_SEQUENTIAL = [[i / 4, f"var(--heat-{i})"] for i in range(5)]
+_DIVERGING = [[i / 4, f"var(--diverge-{i})"] for i in range(5)]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row of a forest plot: a value with its interval, or a row without a value."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    right: str
+    hover: str
+    role: Role = "plain"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a line."""
+
+    x: float
+    y: float | None
+    low: float | None
+    high: float | None
+    hover: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of points; the quiet one is the background against which others are read."""
+
+    name: str
+    points: Sequence[Point]
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A heat map: rows top to bottom, a number and a text for every cell."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    texts: Sequence[Sequence[str]]
+    hovers: Sequence[Sequence[str]]
+
+
+def forest(
+    marks: Sequence[Mark],
+    *,
+    axis: str,
+    right: str,
+    reference: float | None = None,
+    reference_label: str = "",
+    band: float | None = None,
+) -> tuple[Spec, int]:
+    """Values with intervals, one row each, the first on top; returns the figure and its height.
+
+    ``reference`` draws a dashed line, ``band`` shades the stated margin around it.
+    """
+    last = len(marks) - 1
+    data = [
+        _forest_trace([(last - i, m) for i, m in enumerate(marks) if m.role == role], role)
+        for role in MARKS
+        if any(m.role == role and m.value is not None for m in marks)
+    ]
+    # Plotly draws an axis only where a trace uses it: this one carries the counts on the right.
+    data.append({"type": "scatter", "x": [None], "y": [0], "yaxis": "y2", "showlegend": False,
+                 "hoverinfo": "skip"})  # fmt: skip
+    shapes, annotations = _reference(reference, reference_label, band)
+    rows = {
+        "tickmode": "array", "tickvals": list(range(last, -1, -1)), "range": [-0.6, last + 0.6],
+        "automargin": True, "zeroline": False, "ticks": "", "showgrid": False,
+    }  # fmt: skip
+    layout = _layout(axis, "")
+    layout["yaxis"] = rows | {"ticktext": [plot_text(m.label) for m in marks]}
+    layout["yaxis2"] = rows | {
+        "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
+        "title": {"text": plot_text(right, 40), "standoff": 8},
+    }  # fmt: skip
+    layout |= {"shapes": shapes, "annotations": annotations}
+    layout["showlegend"] = len(data) > 2
+    return {"data": data, "layout": layout}, 110 + ROW_HEIGHT * len(marks)
+
+
+def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
+    colour, symbol, name = MARKS[role]
+    shown = [(y, m, m.value) for y, m in rows if m.value is not None]
+    return {
+        "type": "scatter", "mode": "markers", "name": name,
+        "x": [value for _, _, value in shown], "y": [y for y, _, _ in shown],
+        "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
+        "error_x": _bars([(value, m.low, m.high) for _, m, value in shown], colour),
+        "hovertext": [plot_text(m.hover, 160) for _, m, _ in shown], "hoverinfo": "text",
+    }  # fmt: skip
+
+
+def _bars(ends: Sequence[tuple[float, float | None, float | None]], colour: str) -> Spec:
+    return {
+        "type": "data", "symmetric": False, "color": colour, "thickness": 1.6, "width": 4,
+        "array": [None if high is None else high - value for value, _, high in ends],
+        "arrayminus": [None if low is None else value - low for value, low, _ in ends],
+    }  # fmt: skip
+
+
+def _reference(
+    at: float | None, label: str, band: float | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    if at is None:
+        return [], []
+    line = {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1,
+            "line": {"color": "var(--quiet)", "dash": "dash", "width": 1.5}, "layer": "below"}  # fmt: skip
+    text = {"x": at, "y": 1, "xref": "x", "yref": "paper", "yanchor": "bottom", "showarrow": False,
+            "text": plot_text(label, 60)}  # fmt: skip
+    if band is None:
+        return [line], [text]
+    shade = {"type": "rect", "xref": "x", "yref": "paper", "x0": at - band, "x1": at + band,
+             "y0": 0, "y1": 1, "fillcolor": "var(--band)", "line": {"width": 0}, "layer": "below"}  # fmt: skip
+    return [shade, line], [text]
+
+
+def lines(
+    series: Sequence[Line],
+    *,
+    x_axis: str,
+    y_axis: str,
+    diagonal: bool = False,
+    unit_square: bool = False,
+    zero: bool = False,
+) -> Spec:
+    """Lines with intervals; the first loud line gets the first colour and symbol, and so on."""
+    loud = [line for line in series if not line.quiet]
+    data = [_line_trace(line, -1) for line in series if line.quiet]
+    data += [_line_trace(line, i) for i, line in enumerate(loud)]
+    layout = _layout(x_axis, y_axis)
+    layout["showlegend"] = len(series) > 1
+    if diagonal:
+        layout["shapes"] = [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below",
+                             "line": {"color": "var(--quiet)", "dash": "dot", "width": 1.5}}]  # fmt: skip
+    if unit_square:
+        layout["xaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
+        layout["yaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
+    layout["yaxis"] |= {"zeroline": zero, "zerolinecolor": "var(--quiet)", "zerolinewidth": 2}
+    return {"data": data, "layout": layout}
+
+
+def _line_trace(line: Line, index: int) -> Spec:
+    symbols = ("circle", "diamond", "square")
+    colour = "var(--quiet)" if line.quiet else f"var(--mark-{index % 3 + 1})"
+    points = [(p, p.y) for p in line.points if p.y is not None]
+    trace: Spec = {
+        "type": "scatter", "mode": "lines" if line.quiet else "lines+markers",
+        "name": plot_text(line.name),
+        "x": [p.x for p, _ in points], "y": [y for _, y in points],
+        "line": {"color": colour, "width": 1.5 if line.quiet else 2,
+                 "dash": "dash" if line.quiet else "solid"},
+        "marker": {"color": colour, "symbol": symbols[index % 3], "size": 7},
+        "hovertext": [plot_text(p.hover, 160) for p, _ in points], "hoverinfo": "text",
+    }  # fmt: skip
+    if not line.quiet:
+        trace["error_y"] = _bars([(y, p.low, p.high) for p, y in points], colour)
+    return trace
+
+
+def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = False) -> Spec:
+    """A heat map whose cells carry their text; cells without a value stay empty."""
+    trace: Spec = {
+        "type": "heatmap",
+        "x": list(range(len(grid.columns))), "y": list(range(len(grid.rows))),
+        "z": [list(row) for row in grid.values],
+        "colorscale": _DIVERGING if diverging else _SEQUENTIAL,
+        "text": [[plot_text(t, 12) for t in row] for row in grid.texts],
+        "texttemplate": "%{text}", "hoverongaps": False, "xgap": 2, "ygap": 2,
+        "hovertext": [[plot_text(t, 160) for t in row] for row in grid.hovers],
+        "hoverinfo": "text",
+        "colorbar": {"title": {"text": plot_text(bar, 40), "side": "right"}, "thickness": 12,
+                     "outlinewidth": 0},
+        "showscale": bool(bar),
+    }  # fmt: skip
+    if diverging:
+        trace["zmid"] = 0
+    if unit_scale:
+        trace |= {"zmin": 0, "zmax": 1}
+    layout = _layout("", "")
+    for name, labels in (("xaxis", grid.columns), ("yaxis", grid.rows)):
+        layout[name] |= {"tickmode": "array", "tickvals": list(range(len(labels))),
+                         "ticktext": [plot_text(label, 22) for label in labels],
+                         "showgrid": False, "zeroline": False, "ticks": ""}  # fmt: skip
+    layout["yaxis"]["autorange"] = "reversed"
+    layout["xaxis"] |= {"side": "top"}
+    return {"data": [trace], "layout": layout}
+
+
+def _layout(x_axis: str, y_axis: str) -> Spec:
+    axis = {"gridcolor": "var(--grid)", "linecolor": "var(--grid)", "automargin": True,
+            "fixedrange": True, "zeroline": False}  # fmt: skip
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": "var(--ink)", "size": 13},
+        "margin": {"l": 8, "r": 8, "t": 30, "b": 8}, "dragmode": False, "hovermode": "closest",
+        "hoverlabel": {"bgcolor": "var(--panel)", "bordercolor": "var(--quiet)",
+                       "font": {"color": "var(--ink)"}, "align": "left"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.15, "yanchor": "top"},
+        "xaxis": axis | {"title": {"text": plot_text(x_axis, 90), "standoff": 8}},
+        "yaxis": axis | {"title": {"text": plot_text(y_axis, 60), "standoff": 8}},
+    }  # fmt: skip

@@ -1,0 +1,131 @@
+"""Finding rows in an audit record. Nothing is computed here: what is not in the record is None."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit.result import AuditResult, CurveRow, Gap, Group, MetricRow, RangeGap
+
+HEADLINES = {
+    "age": ("mae", "within_band_accuracy", "band_distance"),
+    "expression": ("accuracy", "balanced_accuracy"),
+}
+CHOSEN = {
+    "age": (
+        "mae", "bias", "rmse", "cs5", "within_band_accuracy", "band_distance", "failure_rate",
+    ),
+    "expression": (
+        "accuracy", "balanced_accuracy", "macro_f1", "ece", "brier", "failure_rate",
+    ),
+}  # fmt: skip
+
+
+def headline(result: AuditResult) -> str | None:
+    """The metric that the page leads with: the first preferred one that has a value anywhere."""
+    valued = {row.metric for row in result.metrics if row.value is not None and row.class_ is None}
+    wanted = (*HEADLINES[result.task], *result.spec.metrics)
+    return next((metric for metric in wanted if metric in valued), None)
+
+
+def chosen_metrics(result: AuditResult) -> tuple[str, ...]:
+    """The handful of metrics that a first table shows."""
+    valued = {row.metric for row in result.metrics if row.value is not None and row.class_ is None}
+    lead = headline(result)
+    first = tuple(metric for metric in CHOSEN[result.task] if metric in valued)
+    return first if lead is None or lead in first else (lead, *first)
+
+
+def unit(result: AuditResult, metric: str) -> str:
+    """The unit of a metric, empty where the record does not say."""
+    spec = result.spec.metrics.get(metric)
+    return spec.unit if spec else ""
+
+
+def better(result: AuditResult, metric: str) -> str:
+    """Which direction of a metric is better."""
+    spec = result.spec.metrics.get(metric)
+    return spec.better if spec else "none"
+
+
+def metric_row(
+    result: AuditResult, metric: str, group: Group, class_: str | None = None
+) -> MetricRow | None:
+    """The row of one metric in one group."""
+    for row in result.metrics:
+        if row.metric == metric and row.class_ == class_ and row.group == group:
+            return row
+    return None
+
+
+def rows_of(result: AuditResult, attributes: Sequence[str]) -> list[MetricRow]:
+    """All metric rows of one combination of attributes."""
+    wanted = set(attributes)
+    return [row for row in result.metrics if set(row.group) == wanted]
+
+
+def range_gap(result: AuditResult, metric: str, attributes: Sequence[str]) -> RangeGap | None:
+    """The worst-minus-best row of a metric over one combination of attributes."""
+    kinds = ("worst_minus_best", "max_minus_min")
+    for gap in result.gaps:
+        if (
+            isinstance(gap, RangeGap)
+            and gap.kind in kinds
+            and (gap.metric, gap.class_) == (metric, None)
+            and set(gap.attributes) == set(attributes)
+        ):
+            return gap
+    return None
+
+
+def gaps_of(
+    result: AuditResult, metric: str, attributes: Sequence[str], kinds: Sequence[str]
+) -> list[Gap]:
+    """The gap rows of one metric over one combination, of the kinds asked for."""
+    return [
+        gap
+        for gap in result.gaps
+        if gap.metric == metric
+        and gap.class_ is None
+        and set(gap.attributes) == set(attributes)
+        and gap.kind in kinds
+    ]
+
+
+def curve_rows(result: AuditResult, name: str) -> dict[tuple[str | None, ...], list[CurveRow]]:
+    """The points of a curve, by attribute names and values of their group, in record order."""
+    curves: dict[tuple[str | None, ...], list[CurveRow]] = {}
+    for row in result.curves:
+        if row.name == name:
+            curves.setdefault((*row.group.keys(), *row.group.values()), []).append(row)
+    return curves
+
+
+def defined_by_age(result: AuditResult, attributes: Sequence[str]) -> bool:
+    """Whether the groups are made of the true age, so that regression to the mean shapes them."""
+    if result.task == "age" and "age" in attributes:
+        return True
+    return any("regression_to_mean" in (row.note or "") for row in rows_of(result, attributes))
+
+
+def groups_in_order(result: AuditResult, attributes: Sequence[str], metric: str) -> list[Group]:
+    """The groups of a combination, worst first; groups of age stay in the order of age."""
+    rows = [row for row in rows_of(result, attributes) if row.class_ is None]
+    by_group: dict[tuple[str | None, ...], MetricRow] = {}
+    for row in rows:
+        key = tuple(row.group[name] for name in attributes)
+        if key not in by_group or row.metric == metric:
+            by_group[key] = row
+    keys = list(by_group)
+    if list(attributes) == ["age"]:
+        order = {value: i for i, value in enumerate(result.spec.attributes["age"].values)}
+        keys.sort(key=lambda key: order.get(key[0] or "", len(order)))
+    else:
+        keys.sort(key=lambda key: _badness(by_group[key], metric, better(result, metric)))
+    return [dict(zip(attributes, key, strict=True)) for key in keys]
+
+
+def _badness(row: MetricRow, metric: str, direction: str) -> tuple[bool, bool, float]:
+    if row.value is None or row.metric != metric:
+        return (None in row.group.values(), True, 0.0)
+    worst_first = {"higher": row.value, "zero": -abs(row.value)}.get(direction, -row.value)
+    return (None in row.group.values(), False, worst_first)

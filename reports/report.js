@@ -1,0 +1,140 @@
+"use strict";
+// Figures, their colours, printing, sorting and the download. All data is already in the page.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const plots = () => [...document.querySelectorAll(".plot")];
+  const PRINT_WIDTH = 660;
+  const NARROW = 520;
+
+  async function unpack(base64) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  // A colour that is a CSS variable in the figure becomes its value in the present theme.
+  function coloured(value, style) {
+    if (typeof value === "string") {
+      const name = /^var\((--[a-z0-9-]+)\)$/.exec(value);
+      return name ? style.getPropertyValue(name[1]).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((item) => coloured(item, style));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, coloured(v, style)]));
+  }
+
+  function sized(plot, spec, width) {
+    const figure = coloured(spec, getComputedStyle(document.documentElement));
+    const layout = { ...figure.layout, width, height: Number(plot.dataset.height) };
+    layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
+    if (width < NARROW) {
+      layout.font.size = 11;
+      if (layout.yaxis2) layout.yaxis2 = { ...layout.yaxis2, visible: false };
+      layout.annotations = (layout.annotations || []).map((a) => ({ ...a, font: { size: 11 } }));
+    }
+    return { data: figure.data, layout };
+  }
+
+  const specs = JSON.parse(byId("figure-specs").textContent);
+  const config = { displayModeBar: false, showTips: false, doubleClick: false, showAxisDragHandles: false };
+
+  function draw(plot, limit) {
+    const width = Math.floor(Math.min(plot.clientWidth, limit || Infinity));
+    if (!width || !specs[plot.id]) return null;
+    const { data, layout } = sized(plot, specs[plot.id], width);
+    return window.Plotly.react(plot, data, layout, config);
+  }
+
+  async function drawAll() {
+    for (const plot of plots()) {
+      await draw(plot);
+      await new Promise((done) => setTimeout(done)); // let the reader scroll meanwhile
+    }
+  }
+
+  function whenWidthChanges(action) {
+    let width = document.documentElement.clientWidth;
+    let timer = 0;
+    window.addEventListener("resize", () => {
+      if (document.documentElement.clientWidth === width) return;
+      width = document.documentElement.clientWidth;
+      clearTimeout(timer);
+      timer = setTimeout(action, 150);
+    });
+  }
+
+  function forPrint(ready) {
+    let closed = [];
+    const open = () => {
+      closed = [...document.querySelectorAll("details:not([open])")];
+      closed.forEach((details) => { details.open = true; });
+      document.documentElement.classList.add("printing");
+      if (ready()) plots().forEach((plot) => draw(plot, PRINT_WIDTH));
+    };
+    const restore = () => {
+      closed.forEach((details) => { details.open = false; });
+      document.documentElement.classList.remove("printing");
+      if (ready()) plots().forEach((plot) => draw(plot));
+    };
+    window.addEventListener("beforeprint", open);
+    window.addEventListener("afterprint", restore);
+  }
+
+  function sortable(table) {
+    const body = table.tBodies[0];
+    if (body.rows.length < 3) return;
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = head.textContent;
+      button.addEventListener("click", () => sortBy(table, head, column));
+      head.replaceChildren(button);
+    });
+  }
+
+  function sortBy(table, head, column) {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    [...head.parentNode.cells].forEach((cell) => cell.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = (row) => row.cells[column].dataset.sort;
+    const rows = [...table.tBodies[0].rows].sort((a, b) => {
+      const [x, y] = [key(a), key(b)];
+      if (x === undefined || y === undefined) {
+        if (x !== y) return x === undefined ? 1 : -1; // without a number: always last
+        const texts = a.cells[column].textContent.localeCompare(b.cells[column].textContent, "en");
+        return down ? -texts : texts;
+      }
+      return down ? y - x : x - y;
+    });
+    table.tBodies[0].append(...rows);
+  }
+
+  async function download() {
+    const source = byId("audit-json");
+    const packed = source.dataset.encoding !== "json";
+    const text = packed ? await unpack(source.textContent) : source.textContent;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = "audit.json";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  async function start() {
+    byId("download").hidden = false;
+    byId("download").addEventListener("click", download);
+    document.querySelectorAll("table").forEach(sortable);
+    let ready = false;
+    forPrint(() => ready);
+    const script = document.createElement("script");
+    script.textContent = await unpack(byId("plotly-source").textContent);
+    document.head.append(script);
+    await drawAll();
+    ready = true;
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+    whenWidthChanges(drawAll);
+    document.documentElement.dataset.figures = "drawn";
+  }
+
+  start();
+})();

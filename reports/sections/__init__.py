@@ -1,0 +1,24 @@
+"""The sections of a report, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from audit.result import AuditResult
+from reports.blocks import Section
+from reports.sections import (
+    groups,
+    methods,
+    provenance,
+    scorecard,
+    warnings,
+)
+
+SECTIONS: tuple[Callable[[AuditResult], Section | None], ...] = (
+    scorecard.build,
+    warnings.build,
+    groups.build,
+    methods.build,
+    provenance.build,
+)
+"""Each gives a section, or None when the record has no data for it."""

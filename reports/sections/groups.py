@@ -1,0 +1,210 @@
+"""Every group with its numbers: a forest plot and tables for each combination of attributes."""
+
+from __future__ import annotations
+
+from audit.result import AuditResult, Group, MetricRow
+from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
+from reports.figures import Mark, forest
+from reports.format import (
+    combination_label,
+    count,
+    estimate,
+    group_label,
+    group_value,
+    metric_label,
+    metric_title,
+    number,
+    plain,
+    plural,
+    row_estimate,
+)
+from reports.lookup import (
+    chosen_metrics,
+    defined_by_age,
+    groups_in_order,
+    headline,
+    metric_row,
+    range_gap,
+    rows_of,
+    unit,
+)
+from reports.words import REGRESSION, by, level_words, mark_of, missing, source_words
+
+MAX_MARKS = 40
+MAX_ROWS = 400
+
+Key = tuple[tuple[str, str | None], ...]
+Index = dict[tuple[str, str | None, Key], MetricRow]
+
+
+def build(result: AuditResult) -> Section | None:
+    """A part for each combination; the first table of all is that of everyone."""
+    metric = headline(result)
+    if metric is None:
+        return None
+    blocks: list[Block] = [_metrics_table(result, [], "groups-all", "Everyone: all metrics")]
+    for i, names in enumerate(result.spec.combinations):
+        blocks += _combination(result, list(names), metric, f"groups-{i}")
+    return Section("groups", "Groups", tuple(blocks))
+
+
+def _combination(result: AuditResult, names: list[str], metric: str, id: str) -> list[Block]:
+    groups = groups_in_order(result, names, metric)
+    if not groups:
+        return []
+    said = [f"Group labels: {source_words(result, names)}."]
+    if defined_by_age(result, names):
+        said.append(REGRESSION)
+    index = _index(rows_of(result, names))
+    title = combination_label(names)
+    blocks: list[Block] = [Heading(id, by(names)), Prose(tuple(said))]
+    blocks.append(_forest(result, names, metric, groups, id))
+    blocks.append(_full(result, names, groups, index, f"{id}-metrics", f"{title}: all metrics"))
+    return [*blocks, *_class_tables(result, names, groups, index, id)]
+
+
+def _forest(
+    result: AuditResult, names: list[str], metric: str, groups: list[Group], id: str
+) -> Figure:
+    u = unit(result, metric)
+    whole = metric_row(result, metric, {})
+    gap = range_gap(result, metric, names)
+    marks = []
+    for group in groups[:MAX_MARKS]:
+        row = metric_row(result, metric, group)
+        role = "worst" if gap and group == gap.a else "best" if gap and group == gap.b else "plain"
+        marks.append(_mark(row, group, role, u))
+    reference = whole.value if whole else None
+    axis = f"{metric_title(metric)}, {plain(u)}" if u else metric_title(metric)
+    spec, height = forest(
+        marks, axis=axis, right="faces / people", reference=reference,
+        reference_label=f"everyone {number(reference, u)}",
+    )  # fmt: skip
+    title = f"{metric_title(metric).capitalize()} {by(names)}"
+    said = ["; ".join(f"{m.label} {estimate(m.value, m.low, m.high, u)}" for m in marks[:12])]
+    if len(groups) > 12:
+        said.append(f"and {len(groups) - 12} more in the table")
+    caption = (
+        f"Each mark is a group with its {level_words(result)} interval; the dashed line is the "
+        "value of everyone. Worst and best are marked by shape and colour."
+    )
+    if len(groups) > MAX_MARKS:
+        caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."
+    panel = Panel(f"{id}-plot", title, f"{title}. {', '.join(said)}.", spec, height)
+    return Figure(f"{id}-figure", title, caption, (panel,), _chosen(result, names, groups, id))
+
+
+def _mark(row: MetricRow | None, group: Group, role: str, u: str) -> Mark:
+    label = group_label(group)
+    if row is None or row.value is None:
+        why = missing(row.note if row else None)
+        right = f"{count(row.n)} / {count(row.n_subjects)}" if row else ""
+        return Mark(label, None, None, None, right, f"{label}: {why}")
+    right = f"{count(row.n)} / {count(row.n_subjects)}"
+    people = plural(row.n_subjects, "person", "people")
+    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}, {people}"
+    return Mark(label, row.value, row.low, row.high, right, hover, role)  # type: ignore[arg-type]
+
+
+def _index(rows: list[MetricRow]) -> Index:
+    return {(row.metric, row.class_, _key(row.group)): row for row in rows}
+
+
+def _key(group: Group) -> Key:
+    return tuple(sorted(group.items()))
+
+
+def _chosen(result: AuditResult, names: list[str], groups: list[Group], id: str) -> Table:
+    index = _index(rows_of(result, names))
+    caption = f"{combination_label(names)}: value [{level_words(result)} interval]"
+    return _matrix(
+        result, names, groups, index, f"{id}-table", caption,
+        [(metric, None) for metric in chosen_metrics(result)], None,
+    )  # fmt: skip
+
+
+def _full(
+    result: AuditResult, names: list[str], groups: list[Group], index: Index, id: str, caption: str
+) -> Table:
+    seen = dict.fromkeys((metric, class_) for metric, class_, _ in index if class_ is None)
+    return _matrix(result, names, groups, index, id, caption, list(seen), caption)
+
+
+def _class_tables(
+    result: AuditResult, names: list[str], groups: list[Group], index: Index, id: str
+) -> list[Table]:
+    metrics = dict.fromkeys(metric for metric, class_, _ in index if class_ is not None)
+    tables = []
+    for j, name in enumerate(metrics):
+        pairs = dict.fromkeys((m, c) for m, c, _ in index if m == name and c is not None)
+        caption = f"{combination_label(names)}: {metric_title(name)} of each class"
+        tables.append(
+            _matrix(result, names, groups, index, f"{id}-class-{j}", caption, list(pairs), caption)
+        )
+    return tables
+
+
+def _metrics_table(result: AuditResult, names: list[str], id: str, caption: str) -> Table:
+    """All metrics of everyone, one per row: the widest set in the narrowest form."""
+    marks: dict[str, str] = {}
+    rows = []
+    for row in rows_of(result, names):
+        u = unit(result, row.metric)
+        null = number(row.null_expected, u) if row.null_expected is not None else ""
+        rows.append([
+            Cell(metric_label(row.metric, row.class_), head=True),
+            Cell(row_estimate(row, u), sort=row.value or 0.0, mark=mark_of(row.note, marks)),
+            Cell(null, sort=row.null_expected or 0.0), Cell(plain(u)),
+            Cell(count(row.n), sort=row.n), Cell(count(row.n_subjects), sort=row.n_subjects),
+            Cell(count(row.m_eff), sort=row.m_eff or 0.0),
+            Cell(count(row.n_failed), sort=row.n_failed),
+            Cell(plain(row.method or "")),
+        ])  # fmt: skip
+    columns = ("metric", "value [interval]", "if calibrated", "unit", "faces", "people", "m_eff",
+               "failed", "interval by")  # fmt: skip
+    return table(id, caption, columns, rows, summary=caption, footnotes=marks)
+
+
+def _matrix(
+    result: AuditResult, names: list[str], groups: list[Group], index: Index, id: str,
+    caption: str, metrics: list[tuple[str, str | None]], summary: str | None,
+) -> Table:  # fmt: skip
+    marks: dict[str, str] = {}
+    rows = []
+    for group in groups[:MAX_ROWS]:
+        found = [index.get((metric, class_, _key(group))) for metric, class_ in metrics]
+        base = next((row for row in found if row is not None), None)
+        cells = [Cell(group_value(group[name]), head=True) for name in names]
+        cells += _counts(base)
+        cells += [
+            _value(row, unit(result, metric), marks)
+            for row, (metric, _) in zip(found, metrics, strict=True)
+        ]
+        rows.append(cells)
+    # A metric without a class keeps its name; with one, the caption has the name.
+    heads = [plain(m) if c is None else plain(c) for m, c in metrics]
+    counts = [Column(name, numeric=True) for name in ("faces", "people", "m_eff", "failed")]
+    columns = [
+        *(Column(plain(n)) for n in names),
+        *counts,
+        *(Column(h, numeric=True) for h in heads),
+    ]
+    cut = len(groups) - MAX_ROWS
+    more = f"{count(cut)} more groups are in audit.json." if cut > 0 else None
+    return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more)
+
+
+def _counts(row: MetricRow | None) -> list[Cell]:
+    if row is None:
+        return [Cell("")] * 4
+    numbers = (row.n, row.n_subjects, row.m_eff, row.n_failed)
+    return [Cell(count(n), sort=n) for n in numbers]
+
+
+def _value(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
+    if row is None:
+        return Cell("")
+    text = row_estimate(row, u)
+    if row.null_expected is not None:
+        text += f" (if calibrated {number(row.null_expected, u)})"
+    return Cell(text, sort=row.value, mark=mark_of(row.note, marks))

@@ -1,0 +1,80 @@
+"""How every number was made: the definitions as the record states them."""
+
+from __future__ import annotations
+
+from audit.notes import NOTES
+from audit.result import AuditResult
+from reports.blocks import Block, Cell, Facts, Prose, Section, table
+from reports.format import combination_label, count, number, plain, unit_word
+from reports.lookup import unit
+from reports.words import level_words
+
+_READING = (
+    "The signed error is the estimate minus the true age, in years: positive is over-estimation. "
+    "Rates and probabilities lie between 0 and 1. A value is computed from the faces that have a "
+    "known truth and were processed; a metric whose name ends in _all counts failures as wrong.",
+    "A dash is a number that does not exist; its reason stands with it. It is never a 0. Groups "
+    "named “unknown” are faces whose cell in the table was empty; they enter no difference.",
+)
+
+
+def build(result: AuditResult) -> Section:
+    """Choices made before the numbers were seen, metrics, curves, and the notes in words."""
+    blocks: list[Block] = [Prose(_READING), Facts(_choices(result))]
+    rows = [
+        [
+            Cell(plain(name), head=True), Cell(plain(m.definition)), Cell(plain(m.unit)),
+            Cell(m.better), Cell(plain(m.scale)), Cell(plain(m.interval)), Cell(plain(m.source)),
+        ]
+        for name, m in result.spec.metrics.items()
+    ]  # fmt: skip
+    columns = ("metric", "definition", "unit", "better", "scale", "interval", "source")
+    if rows:
+        blocks.append(table("definitions", "Definition of each metric", columns, rows))
+    if result.spec.curves:
+        curves = [
+            [Cell(plain(k), head=True), Cell(plain(v))] for k, v in result.spec.curves.items()
+        ]
+        blocks.append(table("curve-definitions", "What each curve is", ("curve", "is"), curves))
+    notes = _notes(result)
+    if notes:
+        blocks.append(table("notes", "Notes that occur", ("note", "means"), notes))
+    return Section("methods", "Methods", tuple(blocks))
+
+
+def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
+    spec = result.spec
+    margins = [
+        f"{plain(name)}: ±{number(value, unit(result, name))} {unit_word(unit(result, name))}"
+        for name, value in spec.margins.items()
+    ]
+    facts = [
+        ("unit of resampling", f"{spec.unit_of_resampling}: {plain(spec.units)}"),
+        ("estimand", f"a random {spec.estimand}"),
+        ("intervals", f"{level_words(result)}; bootstrap replicates: {count(spec.n_boot)}"),
+        ("smallest group tested", f"{count(spec.min_n)} persons"),
+        ("margins", "; ".join(text.strip() for text in margins) or "none was stated"),
+        ("families of tests", plain(spec.families)),
+        ("combinations", "; ".join(map(combination_label, spec.combinations)) or "none"),
+    ]
+    if spec.classes:
+        facts.append(("classes", ", ".join(map(plain, spec.classes))))
+    if spec.bands:
+        facts.append(("bands of the truth, in years", ", ".join(_band(b) for b in spec.bands)))
+    if spec.age_bands:
+        facts.append(("age bands begin at", ", ".join(f"{edge:g}" for edge in spec.age_bands)))
+    if spec.adjust:
+        facts.append(("adjustment", plain(spec.adjust)))
+    return tuple(facts)
+
+
+def _band(ends: list[float | None]) -> str:
+    low, high = (*ends, None, None)[:2]
+    low_text = "" if low is None else f"{low:g}"
+    return f"{low_text} and older" if high is None else f"[{low_text}, {high:g})"
+
+
+def _notes(result: AuditResult) -> list[list[Cell]]:
+    notes = [row.note for row in (*result.metrics, *result.gaps) if row.note]
+    codes = {part.partition(":")[0] for note in notes for part in note.split("; ")}
+    return [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]

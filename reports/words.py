@@ -1,0 +1,110 @@
+"""Sentences about rows. Each says only what its row says; no threshold is applied here."""
+
+from __future__ import annotations
+
+import string
+from typing import Literal
+
+from audit.result import AuditResult, Gap
+from reports.format import EM_DASH, combination_label, note_words, number, plain, unit_word
+
+Tone = Literal["gap", "none", "open"]
+
+SOURCES = {
+    "self_reported": "as the people themselves reported it",
+    "perceived": "as perceived by somebody else",
+    "predicted": "as predicted by a model",
+    "unknown": "who assigned it is not stated",
+}
+
+REGRESSION = (
+    "These groups are made of the true age. Differences between them are partly regression to the "
+    "mean: any imperfect estimate is pulled towards the middle of the ages it was trained on."
+)
+
+BADGES: dict[str, tuple[str, Tone]] = {
+    "gap": ("gap", "gap"),
+    "no material gap": ("no material gap", "none"),
+    "inconclusive": ("inconclusive", "open"),
+}
+
+
+def level_words(result: AuditResult) -> str:
+    """The confidence level, as ``95 %``."""
+    return f"{100 * result.spec.level:.4g} %"
+
+
+def badge(gap: Gap) -> tuple[str, Tone]:
+    """The verdict of a row as a short label; a row without a verdict says why it has none."""
+    if gap.verdict is not None:
+        return BADGES[gap.verdict]
+    return ("not tested" if gap.value is None else "no verdict", "open")
+
+
+def interval_words(gap: Gap, level: str) -> str:
+    """What the printed interval says about no difference, read off the row."""
+    null, name = (1.0, "a ratio of 1") if gap.kind == "ratio" else (0.0, "0")
+    if gap.low is None or gap.high is None:
+        return "No interval exists for this difference."
+    if gap.low > null or gap.high < null:
+        return f"The {level} interval excludes {name}."
+    return f"The {level} interval includes {name}: no difference is not ruled out, nor shown."
+
+
+def verdict_words(gap: Gap, unit: str) -> str:
+    """What the verdict of the row means, or why there is none."""
+    margin = " ".join(filter(None, (number(gap.margin, unit), unit_word(unit))))
+    if gap.verdict == "gap":
+        return f"The family-adjusted interval lies wholly outside the stated margin of ±{margin}."
+    if gap.verdict == "no material gap":
+        return f"The 90 % interval lies inside the stated margin of ±{margin}."
+    if gap.verdict == "inconclusive":
+        return f"Inconclusive: neither outside nor inside the stated margin of ±{margin}."
+    if gap.margin is None:
+        return "No margin was stated, so there is no verdict."
+    return "No verdict."
+
+
+def how_sure(gap: Gap, unit: str, level: str) -> tuple[str, ...]:
+    """How sure a difference is, in sentences derived from its row alone."""
+    note = _sentence(note_words(gap.note))
+    if gap.value is None:
+        return (note or "Not tested.",)
+    said = gap.note == "no_margin" and gap.verdict is None and gap.margin is None
+    parts = (interval_words(gap, level), verdict_words(gap, unit), "" if said else note)
+    return tuple(part for part in parts if part)
+
+
+def source_words(result: AuditResult, attributes: list[str]) -> str:
+    """Who assigned the labels of some attributes."""
+    parts = []
+    for name in attributes:
+        spec = result.spec.attributes.get(name)
+        parts.append(f"{plain(name)}: {SOURCES[spec.source if spec else 'unknown']}")
+    return "; ".join(parts)
+
+
+def by(attributes: list[str]) -> str:
+    """``by gender × race``."""
+    return f"by {combination_label(attributes)}"
+
+
+def mark_of(note: str | None, marks: dict[str, str]) -> str:
+    """The footnote letter of a note; ``marks`` collects words -> letter in order of appearance."""
+    words = note_words(note)
+    if not words:
+        return ""
+    letters = string.ascii_lowercase
+    n = len(marks)
+    new = letters[n] if n < len(letters) else letters[n // 26 - 1] + letters[n % 26]
+    return marks.setdefault(words, new)
+
+
+def missing(note: str | None) -> str:
+    """An em dash with the reason, for places that have room for words."""
+    words = note_words(note)
+    return f"{EM_DASH} {words}" if words else EM_DASH
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." if text else ""
