@@ -121,7 +121,7 @@ class Side:
     role: str
     group: str
     value: str
-    share: float | None = None
+    people: str
 
 
 @dataclass(frozen=True)

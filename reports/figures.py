@@ -97,6 +97,10 @@ def forest(
     data.append({"type": "scatter", "x": [None], "y": [0], "yaxis": "y2", "showlegend": False,
                  "hoverinfo": "skip"})  # fmt: skip
     shapes, annotations = _reference(reference, reference_label, band)
+    annotations.append({
+        "x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
+        "showarrow": False, "text": plot_text(right, 40), "name": "right", "xshift": 4,
+    })  # fmt: skip
     rows = {
         "tickmode": "array", "tickvals": list(range(last, -1, -1)), "range": [-0.6, last + 0.6],
         "automargin": True, "zeroline": False, "ticks": "", "showgrid": False,
@@ -105,11 +109,11 @@ def forest(
     layout["yaxis"] = rows | {"ticktext": [plot_text(m.label) for m in marks]}
     layout["yaxis2"] = rows | {
         "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
-        "title": {"text": plot_text(right, 40), "standoff": 8},
-    }  # fmt: skip
+            }  # fmt: skip
+    layout["margin"] |= {"b": 80 if len(data) > 2 else 50}
     layout |= {"shapes": shapes, "annotations": annotations}
     layout["showlegend"] = len(data) > 2
-    return {"data": data, "layout": layout}, 110 + ROW_HEIGHT * len(marks)
+    return {"data": data, "layout": layout}, 125 + ROW_HEIGHT * len(marks)
 
 
 def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
@@ -118,7 +122,7 @@ def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
     return {
         "type": "scatter", "mode": "markers", "name": name,
         "x": [value for _, _, value in shown], "y": [y for y, _, _ in shown],
-        "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
+        "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 1.5, "color": colour}},
         "error_x": _bars([(value, m.low, m.high) for _, m, value in shown], colour),
         "hovertext": [plot_text(m.hover, 160) for _, m, _ in shown], "hoverinfo": "text",
     }  # fmt: skip
@@ -137,15 +141,17 @@ def _reference(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if at is None:
         return [], []
-    line = {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1,
-            "line": {"color": "var(--quiet)", "dash": "dash", "width": 1.5}, "layer": "below"}  # fmt: skip
-    text = {"x": at, "y": 1, "xref": "x", "yref": "paper", "yanchor": "bottom", "showarrow": False,
-            "text": plot_text(label, 60)}  # fmt: skip
+    whole = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    dashed = {"color": "var(--quiet)", "dash": "dash", "width": 1.5}
+    line = whole | {"type": "line", "x0": at, "x1": at, "line": dashed}
+    text = {
+        "x": at, "y": 1, "xref": "x", "yref": "paper", "yanchor": "bottom", "showarrow": False,
+        "text": plot_text(label, 60),
+    }  # fmt: skip
     if band is None:
         return [line], [text]
-    shade = {"type": "rect", "xref": "x", "yref": "paper", "x0": at - band, "x1": at + band,
-             "y0": 0, "y1": 1, "fillcolor": "var(--band)", "line": {"width": 0}, "layer": "below"}  # fmt: skip
-    return [shade, line], [text]
+    ends = {"x0": at - band, "x1": at + band, "fillcolor": "var(--band)", "line": {"width": 0}}
+    return [whole | {"type": "rect"} | ends, line], [text]
 
 
 def lines(
@@ -163,9 +169,11 @@ def lines(
     data += [_line_trace(line, i) for i, line in enumerate(loud)]
     layout = _layout(x_axis, y_axis)
     layout["showlegend"] = len(series) > 1
+    layout["margin"] |= {"b": 80 if len(series) > 1 else 50}
     if diagonal:
-        layout["shapes"] = [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below",
-                             "line": {"color": "var(--quiet)", "dash": "dot", "width": 1.5}}]  # fmt: skip
+        dotted = {"color": "var(--quiet)", "dash": "dot", "width": 1.5}
+        ends = {"x0": 0, "y0": 0, "x1": 1, "y1": 1}
+        layout["shapes"] = [{"type": "line", "layer": "below", "line": dotted} | ends]
     if unit_square:
         layout["xaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
         layout["yaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
@@ -229,7 +237,7 @@ def _layout(x_axis: str, y_axis: str) -> Spec:
         "margin": {"l": 8, "r": 8, "t": 30, "b": 8}, "dragmode": False, "hovermode": "closest",
         "hoverlabel": {"bgcolor": "var(--panel)", "bordercolor": "var(--quiet)",
                        "font": {"color": "var(--ink)"}, "align": "left"},
-        "legend": {"orientation": "h", "x": 0, "y": -0.15, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         "xaxis": axis | {"title": {"text": plot_text(x_axis, 90), "standoff": 8}},
         "yaxis": axis | {"title": {"text": plot_text(y_axis, 60), "standoff": 8}},
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.result import AuditResult, CurveRow, Gap, Group, MetricRow, RangeGap
+from audit.result import AuditResult, Gap, Group, MetricRow, RangeGap
 
 HEADLINES = {
     "age": ("mae", "within_band_accuracy", "band_distance"),
@@ -89,15 +89,6 @@ def gaps_of(
         and set(gap.attributes) == set(attributes)
         and gap.kind in kinds
     ]
-
-
-def curve_rows(result: AuditResult, name: str) -> dict[tuple[str | None, ...], list[CurveRow]]:
-    """The points of a curve, by attribute names and values of their group, in record order."""
-    curves: dict[tuple[str | None, ...], list[CurveRow]] = {}
-    for row in result.curves:
-        if row.name == name:
-            curves.setdefault((*row.group.keys(), *row.group.values()), []).append(row)
-    return curves
 
 
 def defined_by_age(result: AuditResult, attributes: Sequence[str]) -> bool:

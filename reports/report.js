@@ -30,7 +30,8 @@
     if (width < NARROW) {
       layout.font.size = 11;
       if (layout.yaxis2) layout.yaxis2 = { ...layout.yaxis2, visible: false };
-      layout.annotations = (layout.annotations || []).map((a) => ({ ...a, font: { size: 11 } }));
+      // The counts on the right give way to the intervals; the table has them.
+      layout.annotations = (layout.annotations || []).filter((a) => a.name !== "right");
     }
     return { data: figure.data, layout };
   }

@@ -7,10 +7,16 @@ from collections.abc import Callable
 from audit.result import AuditResult
 from reports.blocks import Section
 from reports.sections import (
+    by_age,
+    calibration,
+    confusion,
+    gaps,
     groups,
+    intersections,
     methods,
     provenance,
     scorecard,
+    untested,
     warnings,
 )
 
@@ -18,6 +24,12 @@ SECTIONS: tuple[Callable[[AuditResult], Section | None], ...] = (
     scorecard.build,
     warnings.build,
     groups.build,
+    gaps.build,
+    intersections.build,
+    by_age.build,
+    calibration.build,
+    confusion.build,
+    untested.build,
     methods.build,
     provenance.build,
 )

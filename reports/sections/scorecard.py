@@ -48,14 +48,14 @@ def build(result: AuditResult) -> Section:
 
 def _tiles(result: AuditResult, metric: str | None) -> Tiles:
     row = metric_row(result, metric, {}) if metric else None
-    tiles = []
+    tiles: list[Tile | None] = []
     if metric and row:
         word = unit_word(unit(result, metric))
         ends = interval(row.low, row.high, unit(result, metric))
         value = " ".join(filter(None, (number(row.value, unit(result, metric)), word)))
         detail = f"{ends}, {_DIRECTIONS[better(result, metric)]}" if ends else note_words(row.note)
         tiles.append(Tile(f"{metric_title(metric)} ({plain(metric)})", value, detail))
-    tiles += [_second(result)] if _second(result) else []
+    tiles.append(_second(result))
     base = row or next((r for r in result.metrics if not r.group and r.class_ is None), None)
     if base:
         tiles += _counts(result, base)
@@ -115,14 +115,14 @@ def _lead(result: AuditResult, metric: str) -> tuple[str, ...]:
         "The more groups there are, the wider their range is by chance alone; the debiased "
         "difference chooses worst and best on some persons and compares them on others."
     )
-    return (sentence + ".", caution)
+    return (f"{sentence}. {caution}",)
 
 
 def _card(result: AuditResult, metric: str, names: list[str]) -> Card:
     title = f"by {combination_label(names)}"
-    source = source_words(result, names)
+    source = f"{source_words(result, names)}. " if len(names) == 1 else ""
     if defined_by_age(result, names):
-        source += ". Groups of age: partly regression to the mean"
+        source += "Groups are made of age: partly regression to the mean."
     gap = range_gap(result, metric, names)
     if gap is None:
         return Card(
@@ -147,8 +147,8 @@ def _side(result: AuditResult, gap: RangeGap, role: str) -> Side | None:
     row = metric_row(result, gap.metric, group)
     u = unit(result, gap.metric)
     value = estimate(row.value, row.low, row.high, u, unit_word(u)) if row else ""
-    people = f" · {plural(row.n_subjects, 'person', 'people')}" if row else ""
-    return Side(role, group_label(group), value + people)
+    people = plural(row.n_subjects, "person", "people") if row else ""
+    return Side(role, group_label(group), value, people)
 
 
 def _sources(result: AuditResult) -> tuple[tuple[str, str], ...]:

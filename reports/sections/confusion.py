@@ -1,0 +1,102 @@
+"""What each class is taken for, group by group."""
+
+from __future__ import annotations
+
+from audit.result import AuditResult
+from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
+from reports.figures import Grid, heat
+from reports.format import combination_label, count, group_label, number, plain
+from reports.sections.curves import MAX_PANELS, MAX_ROWS, Curve, curves_of
+
+_READING = (
+    "Each row is a true class and is shared out over the classes that its faces were given; the "
+    "diagonal is right. Shares of rows with few faces are coarse: the counts are in the table."
+)
+
+
+def build(result: AuditResult) -> Section | None:
+    """A matrix for everyone, then for each attribute a figure with one for each group."""
+    arranged = curves_of(result, "confusion")
+    if not arranged:
+        return None
+    blocks: list[Block] = [Prose((_READING,))]
+    for i, (names, curves) in enumerate(arranged.items()):
+        by = f"by {combination_label(names)}" if names else "everyone"
+        blocks.append(_figure(curves, f"confusion-{i}", by, result.spec.classes or []))
+    return Section("confusion", "Confusion", tuple(blocks))
+
+
+def _figure(curves: list[Curve], id: str, by: str, order: list[str]) -> Figure:
+    title = f"Confusion: {by}"
+    panels = []
+    for i, curve in enumerate(curves[:MAX_PANELS]):
+        classes = _classes(curve, order)
+        label = group_label(curve.group)
+        alt = f"{title}. {label}: shares of {len(classes)} true classes, in the table."
+        spec = heat(_grid(curve, classes), bar="", unit_scale=True)
+        spec["layout"]["xaxis"]["title"] = {"text": "given class", "standoff": 6}
+        spec["layout"]["yaxis"]["title"] = {"text": "true class", "standoff": 6}
+        panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 130 + 34 * len(classes)))
+    caption = "Share of the faces of a true class (row) that were given each class (column)."
+    if len(curves) > MAX_PANELS:
+        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
+    size = "small" if len(order) <= 4 else "half"
+    return Figure(f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title), size)
+
+
+def _classes(curve: Curve, order: list[str]) -> list[str]:
+    found = dict.fromkeys(str(end) for row in curve.rows for end in (row.x, row.y))
+    known = [name for name in order if name in found]
+    return known + [name for name in found if name not in known]
+
+
+def _shares(curve: Curve) -> dict[tuple[str, str], float | None]:
+    """Counts as shares of their row, as the eye compares them; an empty row has none."""
+    totals: dict[str, float] = {}
+    for row in curve.rows:
+        totals[str(row.x)] = totals.get(str(row.x), 0.0) + (row.z or 0.0)
+    return {
+        (str(row.x), str(row.y)): (row.z or 0.0) / totals[str(row.x)]
+        if totals[str(row.x)]
+        else None
+        for row in curve.rows
+    }
+
+
+def _grid(curve: Curve, classes: list[str]) -> Grid:
+    shares = _shares(curve)
+    values = [[shares.get((true, given)) for given in classes] for true in classes]
+    names = [plain(name) for name in classes]
+    return Grid(
+        rows=names,
+        columns=names,
+        values=values,
+        texts=[["" if v is None else f"{v:.2f}" for v in row] for row in values],
+        hovers=[
+            [f"{true} taken for {given}: {number(v)}" for given, v in zip(names, row, strict=True)]
+            for true, row in zip(names, values, strict=True)
+        ],
+    )
+
+
+def _table(curves: list[Curve], id: str, title: str) -> Table:
+    rows = []
+    for curve in curves:
+        shares = _shares(curve)
+        for row in curve.rows:
+            share = shares[(str(row.x), str(row.y))]
+            rows.append([
+                Cell(group_label(curve.group), head=True), Cell(plain(str(row.x))),
+                Cell(plain(str(row.y))), Cell(number(share), share), Cell(count(row.z), row.z),
+                Cell(count(row.n), row.n),
+            ])  # fmt: skip
+    names = ("share of the true class", "count (weighted)", "faces of the true class")
+    columns = [
+        "group",
+        "true class",
+        "given class",
+        *(Column(name, numeric=True) for name in names),
+    ]
+    cut = len(rows) - MAX_ROWS
+    more = f"{count(cut)} more cells are in audit.json." if cut > 0 else None
+    return table(f"{id}-table", title, columns, rows[:MAX_ROWS], more=more)

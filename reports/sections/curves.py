@@ -1,0 +1,75 @@
+"""What the sections of curves share: the curves of a record, arranged by attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audit.result import AuditResult, CurveRow, Group
+from reports.blocks import Cell, Column, Table, table
+from reports.figures import Line, Point
+from reports.format import count, estimate, group_label, number, plural
+
+MAX_PANELS = 16
+MAX_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points of one curve in one group."""
+
+    group: Group
+    rows: tuple[CurveRow, ...]
+
+
+def curves_of(result: AuditResult, name: str) -> dict[tuple[str, ...], list[Curve]]:
+    """The curves of one name by the attributes of their groups; ``()`` is everyone."""
+    points: dict[tuple[tuple[str, str | None], ...], list[CurveRow]] = {}
+    for row in result.curves:
+        if row.name == name:
+            points.setdefault(tuple(row.group.items()), []).append(row)
+    arranged: dict[tuple[str, ...], list[Curve]] = {}
+    for key, rows in points.items():
+        group = dict(key)
+        arranged.setdefault(tuple(group), []).append(Curve(group, tuple(rows)))
+    return arranged
+
+
+def line_of(curve: Curve, unit: str, *, quiet: bool = False) -> Line:
+    """A curve as a line; points without a value stay in the table."""
+    points = [
+        Point(float(row.x), float(row.y), row.low, row.high, _hover(curve.group, row, unit))
+        for row in curve.rows
+        if row.y is not None
+    ]
+    return Line(group_label(curve.group), points, quiet)
+
+
+def _hover(group: Group, row: CurveRow, unit: str) -> str:
+    y = None if row.y is None else float(row.y)
+    faces = plural(row.n, "face")
+    return f"{group_label(group)}, {row.x}: {estimate(y, row.low, row.high, unit)}, {faces}"
+
+
+def points_table(
+    id: str, caption: str, curves: Sequence[Curve], heads: tuple[str, str, str], unit: str
+) -> Table:
+    """Every point of some curves; ``heads`` name x, y and z, an empty z has no column."""
+    with_z = bool(heads[2])
+    rows = []
+    for curve in curves:
+        for row in curve.rows:
+            y = None if row.y is None else float(row.y)
+            cells = [
+                Cell(group_label(curve.group), head=True),
+                Cell(f"{float(row.x):g}" if not with_z else number(float(row.x)), float(row.x)),
+                Cell(estimate(y, row.low, row.high, unit), y),
+                *([Cell(number(row.z), row.z)] if with_z else []),
+                Cell(count(row.n), row.n),
+            ]
+            rows.append(cells)
+    names = [name for name in heads if name]
+    columns = ["group", *(Column(name, numeric=True) for name in (*names, "faces"))]
+    cut = len(rows) - MAX_ROWS
+    more = f"{count(cut)} more points are in audit.json." if cut > 0 else None
+    return table(id, caption, columns, rows[:MAX_ROWS], more=more)

@@ -1,0 +1,176 @@
+"""Differences between groups: every one that the record holds, against the stated margin."""
+
+from __future__ import annotations
+
+from audit.result import AggregateGap, AuditResult, Gap
+from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
+from reports.figures import Mark, Role, forest
+from reports.format import (
+    combination_label,
+    count,
+    estimate,
+    group_label,
+    metric_label,
+    metric_title,
+    number,
+    p_value,
+    plain,
+)
+from reports.lookup import defined_by_age, gaps_of, headline, unit
+from reports.words import REGRESSION, by, level_words, mark_of
+
+MAX_ROWS = 2000
+MAX_MARKS = 30
+
+_ROLES: dict[str | None, Role] = {
+    "gap": "gap",
+    "no material gap": "none",
+    "inconclusive": "inconclusive",
+    None: "plain",
+}
+_READING = (
+    "A difference is the value of the first group minus that of the second. p is the inversion of "
+    "the printed interval, p adjusted holds for all differences of the family together. A "
+    "difference whose interval includes 0 is neither shown nor ruled out."
+)
+_AGGREGATES = (
+    "Each is one number for the spread of a metric over all groups of a combination. Chance alone "
+    "makes it larger than 0: read it beside the value expected if all groups were alike."
+)
+
+
+def build(result: AuditResult) -> Section | None:
+    """Figures for the headline metric, then the tables of all differences and of all spreads."""
+    metric = headline(result)
+    if metric is None or not result.gaps:
+        return None
+    blocks: list[Block] = [Prose((_READING,))]
+    left = MAX_ROWS
+    for i, names in enumerate(result.spec.combinations):
+        found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
+        rows = [gap for gap in found if not isinstance(gap, AggregateGap)]
+        if not rows:
+            continue
+        blocks.append(Heading(f"gaps-{i}", by(names)))
+        blocks += [Prose((REGRESSION,))] if defined_by_age(result, names) else []
+        blocks += _figures(result, list(names), metric, f"gaps-{i}")
+        blocks.append(_table(result, rows, list(names), f"gaps-{i}-all", left))
+        left = max(left - len(rows), 0)
+    spreads = [gap for gap in result.gaps if isinstance(gap, AggregateGap)]
+    if spreads:
+        blocks += [Heading("spread", "Spread over all groups"), Prose((_AGGREGATES,))]
+        blocks.append(_spread_table(result, spreads))
+    return Section("gaps", "Differences", tuple(blocks))
+
+
+def _figures(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
+    """The headline metric's differences: of pairs, or of each group from the rest."""
+    for kind in ("difference", "vs_rest"):
+        gaps = gaps_of(result, metric, names, [kind])
+        valued = [gap for gap in gaps if gap.value is not None]
+        if valued:
+            return [_figure(result, names, metric, kind, gaps, id)]
+    return []
+
+
+def _figure(
+    result: AuditResult, names: list[str], metric: str, kind: str, gaps: list[Gap], id: str
+) -> Figure:
+    u = unit(result, metric)
+    widest = sorted(gaps, key=lambda gap: -abs(gap.value or 0.0))
+    drawn = [gap for gap in widest if gap.value is not None][:MAX_MARKS]
+    margin = next((gap.margin for gap in drawn if gap.margin is not None), None)
+    axis = f"difference in {metric_title(metric)}" + (f", {plain(u)}" if u else "")
+    spec, height = forest(
+        [_mark(gap, u) for gap in drawn], axis=axis, right="people", reference=0.0,
+        reference_label="no difference", band=margin,
+    )  # fmt: skip
+    what = "each pair of groups" if kind == "difference" else "each group against all others"
+    title = f"Differences in {metric_title(metric)} {by(names)}: {what}"
+    caption = f"The first group minus the second, with its {level_words(result)} interval."
+    if margin is not None:
+        caption += f" The shaded band is the stated margin of ±{number(margin, u)}."
+    if len(drawn) < len(gaps):
+        caption += f" Drawn are the {len(drawn)} widest of {len(gaps)}; the table has all."
+    said = "; ".join(f"{_sides(g)} {estimate(g.value, g.low, g.high, u)}" for g in drawn[:8])
+    panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
+    rows = _table(result, widest, names, f"{id}-table", MAX_ROWS, fold=False)
+    return Figure(f"{id}-figure", title, caption, (panel,), rows)
+
+
+def _mark(gap: Gap, u: str) -> Mark:
+    hover = f"{_sides(gap)}: {estimate(gap.value, gap.low, gap.high, u)}"
+    people = " / ".join(count(n) for n in (gap.n_subjects_a, gap.n_subjects_b) if n is not None)
+    return Mark(_sides(gap), gap.value, gap.low, gap.high, people, hover, _ROLES[gap.verdict])
+
+
+def _sides(gap: Gap) -> str:
+    a, b = getattr(gap, "a", None), getattr(gap, "b", None)
+    if gap.kind == "vs_rest":
+        return f"{group_label(a)} − the rest"
+    return " − ".join(group_label(side) for side in (a, b) if side is not None)
+
+
+def _table(
+    result: AuditResult,
+    gaps: list[Gap],
+    names: list[str],
+    id: str,
+    limit: int,
+    *,
+    fold: bool = True,
+) -> Table:
+    marks: dict[str, str] = {}
+    rows = [_row(result, gap, marks) for gap in gaps[:limit]]
+    caption = f"{combination_label(names)}: " + ("all differences" if fold else "differences")
+    cut = len(gaps) - len(rows)
+    more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
+    columns = (
+        "metric", "kind", "first or worst", "second or best", "value [interval]", "debiased",
+        "verdict", "margin", "p", "p adjusted", "p permutation", "least detectable",
+        "people first", "people second",
+    )  # fmt: skip
+    summary = f"{caption} ({count(len(gaps))})" if fold else None
+    return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more)
+
+
+def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
+    u = "" if gap.kind == "ratio" else unit(result, gap.metric)
+    a, b = getattr(gap, "a", None), getattr(gap, "b", None)
+    rest = "the rest" if gap.kind == "vs_rest" else ""
+    debiased = getattr(gap, "debiased", None)
+    numbers = ((gap.p, p_value), (gap.p_adjusted, p_value), (gap.p_permutation, p_value))
+    return [
+        Cell(metric_label(gap.metric, gap.class_), head=True),
+        Cell(gap.kind.replace("_", " ")),
+        Cell("" if a is None else group_label(a)),
+        Cell(rest if b is None else group_label(b)),
+        Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
+        Cell("" if debiased is None else number(debiased, u), debiased),
+        Cell(gap.verdict or ""),
+        Cell("" if gap.margin is None else number(gap.margin, u), gap.margin),
+        *(Cell("" if p is None else show(p), p) for p, show in numbers),
+        Cell(
+            "" if gap.min_detectable is None else number(gap.min_detectable, u), gap.min_detectable
+        ),
+        *(Cell("" if n is None else count(n), n) for n in (gap.n_subjects_a, gap.n_subjects_b)),
+    ]
+
+
+def _spread_table(result: AuditResult, gaps: list[AggregateGap]) -> Table:
+    marks: dict[str, str] = {}
+    rows = []
+    for gap in gaps[:MAX_ROWS]:
+        u = unit(result, gap.metric)
+        rows.append([
+            Cell(metric_label(gap.metric, gap.class_), head=True),
+            Cell(combination_label(gap.attributes)), Cell(gap.kind.replace("_", " ")),
+            Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
+            Cell("" if gap.null_expected is None else number(gap.null_expected, u), gap.null_expected),
+        ])  # fmt: skip
+    columns = ("metric", "groups by", "kind", "value [interval]", "expected by chance")
+    summary = f"Spread over all groups ({count(len(gaps))})"
+    cut = len(gaps) - len(rows)
+    more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
+    return table("spread-all", "Spread over all groups", columns, rows, summary=summary,
+                 footnotes=marks, more=more)  # fmt: skip

@@ -1,0 +1,121 @@
+"""Intersections of attributes as heat maps: where two or more attributes meet."""
+
+from __future__ import annotations
+
+from audit.result import AuditResult, Group, MetricRow
+from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, table
+from reports.figures import ROW_HEIGHT, Grid, heat
+from reports.format import (
+    combination_label,
+    group_label,
+    metric_title,
+    note_words,
+    number,
+    plural,
+    row_estimate,
+)
+from reports.lookup import better, headline, rows_of, unit
+from reports.words import by, level_words, mark_of
+
+MAX_ROWS = 40
+
+Key = tuple[str | None, ...]
+
+
+def build(result: AuditResult) -> Section | None:
+    """A heat map for each combination of two or more attributes and each leading metric."""
+    metric = headline(result)
+    if metric is None:
+        return None
+    metrics = dict.fromkeys((metric, "bias") if result.task == "age" else (metric,))
+    blocks: list[Block] = []
+    for i, names in enumerate(result.spec.combinations):
+        for j, name in enumerate(metrics):
+            if len(names) > 1:
+                blocks += _figure(result, list(names), name, f"heat-{i}-{j}")
+    if not blocks:
+        return None
+    words = (
+        "Each cell is a group of faces that share all its attributes. An empty cell has no value; "
+        "its reason is in the table. Colour orders the cells, intervals say how sure each one is: "
+        "neighbouring colours are often not distinguishable."
+    )
+    return Section("intersections", "Intersections", (Prose((words,)), *blocks))
+
+
+def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
+    rows = [row for row in rows_of(result, names) if row.metric == metric and row.class_ is None]
+    if not any(row.value is not None for row in rows):
+        return []
+    across = names[-1]
+    down = names[:-1]
+    cells = {(tuple(r.group[n] for n in down), r.group[across]): r for r in rows}
+    tops = _ordered(result, across, {column for _, column in cells})
+    sides = list(dict.fromkeys(row for row, _ in cells))
+    grid = _grid(cells, sides[:MAX_ROWS], tops, down, unit(result, metric))
+    zero = better(result, metric) == "zero"
+    direction = {"lower": "higher is worse", "higher": "lower is worse"}
+    label = direction.get(better(result, metric), "0 is best" if zero else "")
+    title = f"{metric_title(metric).capitalize()} {by(names)}"
+    caption = f"Rows: {combination_label(down)}. Columns: {combination_label([across])}."
+    if len(sides) > MAX_ROWS:
+        caption += f" The first {MAX_ROWS} of {len(sides)} rows are drawn; the table has all."
+    shown = [row for row in rows if row.value is not None]
+    alt = f"Heat map. {title}: {plural(len(shown), 'cell')} with a value; they are in the table."
+    spec = heat(grid, bar=label, diverging=zero)
+    height = 90 + (ROW_HEIGHT + 6) * len(grid.rows)
+    panel = Panel(f"{id}-plot", title, alt, spec, height)
+    rows_in_table = _table(result, cells, sides, tops, names, metric, id)
+    return [Figure(f"{id}-figure", title, caption, (panel,), rows_in_table)]
+
+
+def _ordered(result: AuditResult, name: str, found: set[str | None]) -> list[str | None]:
+    known: list[str | None] = [v for v in result.spec.attributes[name].values if v in found]
+    return known + sorted(found - set(known), key=lambda value: (value is None, value or ""))
+
+
+def _grid(
+    cells: dict[tuple[Key, str | None], MetricRow], sides: list[Key], tops: list[str | None],
+    down: list[str], u: str,
+) -> Grid:  # fmt: skip
+    def label(side: Key) -> str:
+        return group_label(dict(zip(down, side, strict=True)))
+
+    found = [[cells.get((side, top)) for top in tops] for side in sides]
+    return Grid(
+        rows=[label(side) for side in sides],
+        columns=[group_label({"": top}) for top in tops],
+        values=[[row.value if row else None for row in line] for line in found],
+        texts=[[number(row.value, u) if row else "" for row in line] for line in found],
+        hovers=[[_hover(row, u) if row else "" for row in line] for line in found],
+    )
+
+
+def _hover(row: MetricRow, u: str) -> str:
+    people = plural(row.n_subjects, "person", "people")
+    why = f" ({note_words(row.note)})" if row.note else ""
+    return f"{group_label(row.group)}: {row_estimate(row, u)}, {people}{why}"
+
+
+def _table(
+    result: AuditResult, cells: dict[tuple[Key, str | None], MetricRow], sides: list[Key],
+    tops: list[str | None], names: list[str], metric: str, id: str,
+) -> Table:  # fmt: skip
+    marks: dict[str, str] = {}
+    u = unit(result, metric)
+    rows = []
+    for side in sides:
+        group: Group = dict(zip(names[:-1], side, strict=True))
+        heads = [Cell(group_label({name: value}), head=True) for name, value in group.items()]
+        found = [cells.get((side, top)) for top in tops]
+        rows.append(heads + [_cell(row, u, marks) for row in found])
+    columns = [*(combination_label([n]) for n in names[:-1]), *(group_label({"": t}) for t in tops)]
+    caption = f"{metric_title(metric)}, value [{level_words(result)} interval] (people)"
+    return table(f"{id}-table", caption, columns, rows, footnotes=marks)
+
+
+def _cell(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
+    if row is None:
+        return Cell("no face")
+    text = f"{row_estimate(row, u)} ({row.n_subjects:,})"
+    return Cell(text, row.value, mark_of(row.note, marks))

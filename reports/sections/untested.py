@@ -1,0 +1,67 @@
+"""What was not computed or not tested, and why: silence is no finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audit.result import AuditResult
+from reports.blocks import Cell, Prose, Section, table
+from reports.format import combination_label, count, group_label, metric_label, note_words
+
+MAX_ROWS = 500
+MAX_NAMES = 12
+
+_READING = (
+    "A group that is missing from a comparison is not a group without a gap. This table gathers "
+    "every value and every difference that does not exist, by reason; audit.json has each row."
+)
+
+
+def build(result: AuditResult) -> Section | None:
+    """One line for each reason and combination of attributes."""
+    values: dict[tuple[str, str, str], dict[str, dict[str, None]]] = {}
+    counts: dict[tuple[str, str, str], int] = {}
+
+    def put(what: str, note: str | None, where: str, metric: str, groups: Iterable[str]) -> None:
+        key = (note_words(note) or "no reason given", what, where)
+        found = values.setdefault(key, {"metrics": {}, "groups": {}})
+        found["metrics"][metric] = None
+        found["groups"].update(dict.fromkeys(groups))
+        counts[key] = counts.get(key, 0) + 1
+
+    for row in result.metrics:
+        if row.value is None:
+            where = combination_label(list(row.group)) or "everyone"
+            name = metric_label(row.metric, row.class_)
+            put("value", row.note, where, name, [group_label(row.group)])
+    for gap in result.gaps:
+        if gap.value is None:
+            sides = (getattr(gap, "a", None), getattr(gap, "b", None))
+            groups = [group_label(side) for side in sides if side]
+            name = metric_label(gap.metric, gap.class_)
+            put("difference", gap.note, combination_label(gap.attributes), name, groups)
+    if not values:
+        return None
+    rows = [
+        [
+            Cell(why, head=True), Cell(what), Cell(where), Cell(_list(found["metrics"])),
+            Cell(_list(found["groups"])), Cell(count(counts[why, what, where]), counts[why, what, where]),
+        ]
+        for (why, what, where), found in values.items()
+    ]  # fmt: skip
+    columns = ("why", "what", "groups by", "metrics", "groups", "rows")
+    more = (
+        f"{count(len(rows) - MAX_ROWS)} more lines are in audit.json."
+        if len(rows) > MAX_ROWS
+        else None
+    )
+    lines = table(
+        "untested-table", "Not computed or not tested", columns, rows[:MAX_ROWS], more=more
+    )
+    return Section("untested", "Not tested", (Prose((_READING,)), lines))
+
+
+def _list(names: dict[str, None]) -> str:
+    shown = list(names)[:MAX_NAMES]
+    rest = len(names) - len(shown)
+    return "; ".join(shown) + (f"; and {rest} more" if rest else "")
