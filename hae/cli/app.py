@@ -1,0 +1,28 @@
+"""Every command in one list. Heavy libraries are imported when a command runs, not here."""
+
+from __future__ import annotations
+
+import typer
+
+from hae.cli.evaluate import evaluate
+from hae.cli.listing import data_list, info, schema
+from hae.cli.predict import predict
+from hae.cli.report import report
+
+app = typer.Typer(
+    name="hae-audit",
+    help="Audit face-age and facial-expression models: how wrong, for whom, and is it real?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data = typer.Typer(help="Data sets that can be read.", no_args_is_help=True)
+
+app.command()(evaluate)
+app.command()(predict)
+app.command()(report)
+app.command()(schema)
+app.command()(info)
+app.add_typer(data, name="data")
+data.command("list")(data_list)

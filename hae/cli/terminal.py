@@ -1,0 +1,78 @@
+"""The short answer of an audit, for a person at a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from audit.result import AuditResult, Group, RangeGap
+from hae.cli.summary import overall, worst_and_best
+from reports.format import EVERYONE, METRIC_TITLES, estimate, note_words, number, plural, unit_word
+from reports.lookup import headline, metric_row, unit
+
+MARKS = {"info": "note", "warning": "warning", "serious": "[bold]serious[/]"}
+
+
+def print_summary(result: AuditResult, out: Path) -> None:
+    """Print who did worst and best on the headline metric, what to beware of, and the report."""
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(_title(result))}[/]")
+    console.print(escape(_overall(result)))
+    gaps = worst_and_best(result)
+    if gaps:
+        console.print(_table(result, gaps))
+    for warning in result.warnings:
+        where = f" ({warning.where})" if warning.where else ""
+        console.print(f"{MARKS[warning.severity]}: {escape(warning.message + where)}")
+    console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _title(result: AuditResult) -> str:
+    data = f" on {result.run.data}" if result.run.data else ""
+    return f"{result.task}: {result.run.model}{data}"
+
+
+def _overall(result: AuditResult) -> str:
+    row = overall(result)
+    if row is None:
+        return "no metric has a value; see the notes in the report"
+    measure = unit(result, row.metric)
+    value = estimate(row.value, row.low, row.high, measure, unit_word(measure))
+    people = result.spec.unit_of_resampling == "person"
+    faces = plural(row.n, "face")
+    if people:
+        faces += f" of {plural(row.n_subjects, 'person', 'people')}"
+    failed = f"{row.n_failed:,} failed" if row.n_failed else "none failed"
+    counts = [faces, failed]
+    if row.n_unlabelled:
+        counts.append(f"{row.n_unlabelled:,} without truth")
+    title = METRIC_TITLES.get(row.metric, row.metric)
+    level = f"{100 * result.spec.level:g} % interval"
+    return f"{title}: {value} ({level}); {', '.join(counts)}"
+
+
+def _table(result: AuditResult, gaps: list[RangeGap]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for name in ("by", "worst", "best", "difference [95 %]"):
+        table.add_column(name, overflow="fold")
+    for gap in gaps:
+        by = escape(" x ".join(gap.attributes))
+        if gap.value is None or gap.a is None or gap.b is None:
+            table.add_row(by, "", "", escape(note_words(gap.note) or "not tested"))
+            continue
+        measure = unit(result, gap.metric)
+        difference = estimate(gap.value, gap.low, gap.high, measure)
+        table.add_row(by, _group(result, gap.a), _group(result, gap.b), difference)
+    return table
+
+
+def _group(result: AuditResult, group: Group) -> str:
+    metric = headline(result)
+    row = metric_row(result, metric, group) if metric else None
+    name = ", ".join(value or "unknown" for value in group.values()) or EVERYONE
+    if row is None:
+        return escape(name)
+    return escape(f"{name} {number(row.value, unit(result, row.metric))} (n {row.n:,})")

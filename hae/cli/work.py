@@ -1,0 +1,150 @@
+"""Doing the jobs of ``evaluate``: predict or read, audit, write, tell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audit.errors import InputError
+from hae.cli.jobs import AuditOptions, Job, TableOptions, task_of
+from hae.cli.record import run_of_example, run_of_model, run_of_table
+
+if TYPE_CHECKING:
+    from audit.predictions import Predictions
+    from audit.result import AuditResult, RunInfo
+    from hae.adapters.predictor import Predictor
+    from hae.data.core import Manifest
+
+DONE, BAD_INPUT, PARTLY = 0, 2, 3
+
+
+def run_all(
+    jobs: Sequence[Job],
+    table: TableOptions,
+    options: AuditOptions,
+    command: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Do every job; with several, a job that fails does not stop the others.
+
+    Returns
+    -------
+    int
+        The exit code: 0 all done, 2 none done, 3 part of them.
+    """
+    from hae.cli.summary import as_dict, print_json
+    from hae.cli.terminal import print_summary
+
+    summaries, failed = [], 0
+    for job in jobs:
+        try:
+            result = run_job(job, table, options, command)
+        except InputError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            print(f"hae-audit: error: {job.name}: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        summaries.append(as_dict(result, job.out))
+        if not as_json:
+            print_summary(result, job.out)
+    if as_json:
+        print_json(summaries if len(jobs) > 1 else summaries[0])
+    return DONE if not failed else PARTLY if summaries else BAD_INPUT
+
+
+def run_job(
+    job: Job, table: TableOptions, options: AuditOptions, command: str | None
+) -> AuditResult:
+    """Do one job and write its three files."""
+    from audit.predictions import write_predictions
+    from audit.run import audit
+    from hae.parts import Parts, parts_of
+    from reports.page import write_report
+
+    predictions, run, options = _predictions(job, table, options, command)
+    result = audit(predictions, run=run, **_arguments(options))
+    out = job.out / "predictions.parquet"
+    result.write(job.out / "audit.json")
+    write_predictions(predictions, out)
+    write_report(result, job.out / "report.html")
+    Parts(parts_of(out)).remove()
+    return result
+
+
+def _arguments(options: AuditOptions) -> dict[str, Any]:
+    return {**asdict(options), "sources": dict(options.sources)}
+
+
+def _predictions(
+    job: Job, table: TableOptions, options: AuditOptions, command: str | None
+) -> tuple[Predictions, RunInfo, AuditOptions]:
+    from audit.predictions import predictions_from_frame, read_predictions
+
+    if job.model is not None:
+        return _of_model(job, table, options, command)
+    if job.table is not None:
+        predictions = read_predictions(
+            job.table,
+            task=table.task or task_of(job.table, table.mapping),
+            mapping=table.mapping,
+            join=table.join,
+            on=table.on,
+            failed_when=table.failed_when,
+            logits=table.logits,
+            classes=table.classes,
+        )
+        return predictions, run_of_table(job.name, options.seed, command), options
+    from audit.simulate import example_cohort
+
+    frame = example_cohort(options.seed)
+    predictions = predictions_from_frame(frame, task="age", place="the embedded example")
+    return predictions, run_of_example(options.seed, command), options
+
+
+def _of_model(
+    job: Job, table: TableOptions, options: AuditOptions, command: str | None
+) -> tuple[Predictions, RunInfo, AuditOptions]:
+    from audit.groups import combinations_of
+    from audit.predictions import predictions_from_frame
+    from hae.adapters.zoo import load_model
+    from hae.cli.progress import run_with_bar
+    from hae.data.readers import read_data
+    from hae.parts import parts_of
+
+    assert job.model is not None
+    assert job.data is not None
+    manifest = read_data(job.data, job.split, table.mapping)
+    predictor = load_model(job.model)
+    task = table.task or predictor.tasks[0]
+    if task not in predictor.tasks:
+        raise InputError(f"--task {task}: {predictor.name} predicts {', '.join(predictor.tasks)}")
+    truth = _truth(
+        manifest, predictor, task
+    )  # what is wrong with the labels is said before the long work
+    used = {name for names in combinations_of(options.by, truth) for name in names}
+    known = {name: source for name, source in manifest.sources.items() if name in used}
+    frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
+    predictions = predictions_from_frame(frame, task=task, place=manifest.label)
+    run = run_of_model(manifest, predictor, options.seed, command)
+    return predictions, run, replace(options, sources={**known, **options.sources})
+
+
+def _truth(manifest: Manifest, predictor: Predictor, task: str) -> Predictions:
+    """Read the manifest as a table without predictions, so that its labels are checked."""
+    from audit.predictions import predictions_from_frame
+
+    column = "age_pred" if task == "age" else "expression_pred"
+    frame = manifest.frame.drop(columns="path").assign(**{column: None})
+    classes = predictor.classes or None
+    return predictions_from_frame(frame, task=task, place=manifest.label, classes=classes)
+
+
+def check_file_target(path: Path, option: str) -> None:
+    """Refuse a folder where a file is to be written."""
+    if path.is_dir():
+        raise InputError(f"{option} {path}: is a folder; give a file name")
