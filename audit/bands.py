@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 Band = tuple[float, float]
 """[low, high) in years; ``high`` is infinite for an open top band."""
@@ -12,7 +13,7 @@ Band = tuple[float, float]
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
+        re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdec"), start=1
     )
 }
 _CLOSED = re.compile(r"^[(\[]?\s*(\d{1,3})\s*(?:-|\u2013|to|,)\s*(\d{1,3})\s*\]?\)?$")
@@ -91,7 +92,7 @@ def distinct_bands(lows: Iterable[float], highs: Iterable[float]) -> tuple[Band,
 
 def overlap(bands: Sequence[Band]) -> bool:
     """Whether two of the sorted bands overlap, so that neighbours are not defined."""
-    return any(first[1] > second[0] for first, second in zip(bands, bands[1:], strict=False))
+    return any(first[1] > second[0] for first, second in pairwise(bands))
 
 
 DECADES: tuple[float, ...] = tuple(float(year) for year in range(0, 100, 10))

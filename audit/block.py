@@ -75,16 +75,15 @@ def build_block(
 ) -> Block:
     """Estimate every possible metric in every group of a combination, and in its rest."""
     both = panels(grouped, grouping.known, setting.columns)
-    who: dict[str, tuple[Persons, Persons]] = {}
+    metrics = possible(setting)
+    who = persons(metrics, setting.layout, grouped, grouping.known)
     found: dict[str, tuple[Estimates, FloatArray]] = {}
     rest: dict[str, tuple[Estimates, FloatArray]] = {}
-    for metric in possible(setting):
-        who[metric.key] = persons(metric, setting.layout, grouped, grouping.known)
-        if metric.quantile is not None:
-            continue
-        here, there = who[metric.key]
-        found[metric.key] = estimate(metric, setting.layout, both.groups, here)
-        rest[metric.key] = estimate(metric, setting.layout, both.rest, there)
+    for metric in metrics:
+        if metric.quantile is None:
+            here, there = who[metric.key]
+            found[metric.key] = estimate(metric, setting.layout, both.groups, here)
+            rest[metric.key] = estimate(metric, setting.layout, both.rest, there)
     return Block(
         grouping,
         grouped,

@@ -22,7 +22,7 @@ from audit.units import GroupedSums, Rows, Values
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 N_FOLDS, N_SPLITS = 5, 8
-_BUDGET = 2**25
+_BUDGET = 2**24
 
 
 def boot_weights(keys: Keys, seed: int, n_boot: int) -> FloatArray:
@@ -101,13 +101,13 @@ def replicate(
     return {key: Replicates(value, spread.get(key)) for key, value in found.items()}
 
 
-def cell_histogram(rows: Rows, n_cells: int) -> tuple[Keys, csr_array]:
-    """Weights of |e| by (cell, bin) and unit: sparse of shape (cells x 256, units)."""
+def cell_histogram(rows: Rows, of_cell: IntArray, n_cells: int) -> csr_array:
+    """Weights of |e| by (coarse cell, bin) and unit: sparse of shape (cells x 256, units)."""
     assert rows.abs_error is not None
     keys, unit = np.unique(rows.unit, return_inverse=True)
-    at = rows.cell * len(EDGES) + bin_of(rows.abs_error)
+    at = of_cell[rows.cell] * len(EDGES) + bin_of(rows.abs_error)
     shape = (n_cells * len(EDGES), len(keys))
-    return keys, csr_array((rows.weight, (at, unit)), shape=shape)
+    return csr_array((rows.weight, (at, unit)), shape=shape)
 
 
 def replicate_quantiles(
@@ -127,11 +127,11 @@ def replicate_quantiles(
         cells = counts.reshape(n_cells, -1)
         for out, member, g in zip(found, members, groupings, strict=True):
             summed = (member @ cells).reshape(member.shape[0], len(EDGES), -1)
-            summed = np.moveaxis(summed, (0, 1, 2), (1, 2, 0))
-            rest = summed[:, g.known].sum(axis=1, keepdims=True) - summed
+            cumulative = np.cumsum(summed, axis=1)
+            rest = cumulative[g.known].sum(axis=0) - cumulative
             for i, q in enumerate(qs):
-                out[0, i, part] = grid_quantiles(summed, q)
-                out[1, i, part] = grid_quantiles(rest, q)
+                out[0, i, part] = grid_quantiles(cumulative, q).T
+                out[1, i, part] = grid_quantiles(rest, q).T
     return found
 
 

@@ -76,30 +76,39 @@ def collect_table(
     estimand: str,
     max_cells: int,
 ) -> Collected:
-    """Sums of all shards by person and cell of the named attributes."""
+    """Sums of all shards by person and cell of the named attributes.
+
+    The cells of an age table are also cut by age, for its curves, unless there would be too many.
+    """
     keys, start = [], 0
     for shard in shards:
         samples = sample_keys(shard, start)
         keys.append((samples, person_keys(shard, samples)))
         start += len(shard)
     weights = _weights(shards, [units for _, units in keys], estimand)
-    parts, attributes = [], []
-    for shard, (samples, units), weight in zip(shards, keys, weights, strict=True):
-        found = [attribute(shard, name, edges) for name in names]
-        cells, cell = cells_of(found, len(shard))
-        check_cells(found, len(cells), max_cells)
+    found = [[attribute(shard, name, edges) for name in names] for shard in shards]
+    cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
+    n_cells = len({cell for cells, _ in cut for cell in cells})
+    check_cells(found[0], n_cells, max_cells)
+    if shards[0].task == "age" and "age" not in names and n_cells * len(bands) <= max_cells:
+        names = (*names, "age")
+        ages = [attribute(shard, "age", edges) for shard in shards]
+        found = [[*row, age] for row, age in zip(found, ages, strict=True)]
+        cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
+    parts = []
+    for shard, (samples, units), weight, (cells, cell) in zip(
+        shards, keys, weights, cut, strict=True
+    ):
         values = _features(shard, bands, weight)
         rows = _rows(shard, samples, units, cell, weight)
         parts.append(collect(cells, cell, values, rows, units))
-        attributes.append(found)
-    sums = merge(parts)
-    check_cells(attributes[0], len(sums.cells), max_cells)
-    order = {name: _order(name, [found[i] for found in attributes]) for i, name in enumerate(names)}
-    unknown = {
-        name: sum(int((found[i].codes < 0).sum()) for found in attributes)
-        for i, name in enumerate(names)
-    }
-    return Collected(sums, names, order, unknown)
+    by_name = {name: [row[i] for row in found] for i, name in enumerate(names)}
+    return Collected(
+        merge(parts),
+        names,
+        {name: _order(name, items) for name, items in by_name.items()},
+        {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
+    )
 
 
 def _order(name: str, found: Sequence[Attribute]) -> dict[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 from audit.block import Block, Setting
 from audit.metrics.expression import n_floored
 from audit.predictions import Predictions
-from audit.result import Code, Warning_
+from audit.result import Code, Concern
 
 MIN_EFFECTIVE = 20
 MIN_EFFECTIVE_SHARE = 0.25
@@ -17,7 +17,7 @@ FAILURE_GAP = 0.01
 PERSON_ATTRIBUTES = frozenset({"gender", "sex", "race", "ethnicity", "skin_tone"})
 
 
-def table_warnings(shards: Sequence[Predictions]) -> list[Warning_]:
+def table_warnings(shards: Sequence[Predictions]) -> list[Concern]:
     """What the table itself says: ids, failures, missing truth."""
     found = [warning for shard in shards for warning in shard.warnings]
     n = sum(map(len, shards))
@@ -50,28 +50,28 @@ def table_warnings(shards: Sequence[Predictions]) -> list[Warning_]:
     return found
 
 
-def _no_subjects(shards: Sequence[Predictions]) -> Warning_:
+def _no_subjects(shards: Sequence[Predictions]) -> Concern:
     if all(shard.sample_id is None for shard in shards):
         message = "no sample_id and no subject_id: intervals depend on the order of the rows"
-        return Warning_(code="no_ids", severity="warning", message=message)
+        return Concern(code="no_ids", severity="warning", message=message)
     message = (
         "no subject_id: every face counts as another person; if photos repeat people, "
         "intervals are too narrow"
     )
-    return Warning_(code="no_subjects", severity="warning", message=message)
+    return Concern(code="no_subjects", severity="warning", message=message)
 
 
 def _without_subject(shard: Predictions) -> int:
     return len(shard) if shard.subject_id is None else int(shard.subject_id.isna().sum())
 
 
-def _when(count: int, code: Code, severity: str, message: str) -> list[Warning_]:
+def _when(count: int, code: Code, severity: str, message: str) -> list[Concern]:
     if not count:
         return []
-    return [Warning_(code=code, severity=severity, message=message)]  # type: ignore[arg-type]
+    return [Concern(code=code, severity=severity, message=message)]  # type: ignore[arg-type]
 
 
-def block_warnings(setting: Setting, block: Block) -> list[Warning_]:
+def block_warnings(setting: Setting, block: Block) -> list[Concern]:
     """What one attribute combination says: few persons, unequal photos, failures, inconsistency."""
     names = ",".join(block.grouping.names)
     where = names or None
@@ -89,15 +89,13 @@ def block_warnings(setting: Setting, block: Block) -> list[Warning_]:
             f"few: {shown}"
         )
         found.append(
-            Warning_(
-                code="few_effective_subjects", severity="serious", message=message, where=where
-            )
+            Concern(code="few_effective_subjects", severity="serious", message=message, where=where)
         )
     small = present & (persons.m < setting.min_n)
     if small.any() and block.grouping.names:
         shown = _shown(block, small, lambda g: f"{persons.m[g]:.0f} persons")
         message = f"shown but not tested, below {setting.min_n} persons: {shown}"
-        found.append(Warning_(code="small_groups", severity="info", message=message, where=where))
+        found.append(Concern(code="small_groups", severity="info", message=message, where=where))
     rate = sums["failed_w"] / np.maximum(sums["w"] + sums["failed_w"], 1e-300)
     rates = rate[block.grouping.known]
     if len(block.grouping.names) == 1 and len(rates) and np.ptp(rates) > FAILURE_GAP:
@@ -105,11 +103,11 @@ def block_warnings(setting: Setting, block: Block) -> list[Warning_]:
             f"failure rates range from {rates.min():.1%} to {rates.max():.1%}: the faces that "
             "were processed may be the easy ones"
         )
-        found.append(Warning_(code="failure_gap", severity="serious", message=message, where=where))
+        found.append(Concern(code="failure_gap", severity="serious", message=message, where=where))
     if names in PERSON_ATTRIBUTES and _inconsistent(block):
         message = f"{_inconsistent(block)} persons have several values of {names}"
         found.append(
-            Warning_(code="subject_inconsistent", severity="warning", message=message, where=where)
+            Concern(code="subject_inconsistent", severity="warning", message=message, where=where)
         )
     return found
 
@@ -131,19 +129,19 @@ def _inconsistent(block: Block) -> int:
 
 def source_warnings(
     sources: Mapping[str, str], unknown: Mapping[str, int], n: int
-) -> list[Warning_]:
+) -> list[Concern]:
     """Who assigned the labels, and how many faces have none."""
     found = []
     for name, source in sources.items():
         if source in {"perceived", "predicted"}:
             message = f"{name} is {source}, not self-reported: misassigned faces shrink gaps"
             found.append(
-                Warning_(code="perceived_attribute", severity="info", message=message, where=name)
+                Concern(code="perceived_attribute", severity="info", message=message, where=name)
             )
     for name, count in unknown.items():
         if count:
             message = f"{count} of {n} faces have no {name}; shown as unknown, in no gap"
             found.append(
-                Warning_(code="unknown_group", severity="info", message=message, where=name)
+                Concern(code="unknown_group", severity="info", message=message, where=name)
             )
     return found

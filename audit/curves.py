@@ -1,4 +1,4 @@
-"""Curves: reliability, confusion, and error by age, for everyone and for groups few enough to draw."""
+"""Curves: reliability, confusion and error by age, for groups few enough to draw."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ is gradient' Q gradient with Q = sum_s (sums of s)(sums of s)', computed once fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,22 +63,21 @@ class Persons:
 
 def panels(grouped: GroupedSums, known: npt.NDArray[np.bool_], columns: IntArray) -> Panels:
     """Sums and moments of every group, and of everyone else whose group is known."""
-    size, shared = len(columns), grouped.shared()
-    totals = np.zeros((grouped.n_groups, grouped.values.shape[1]))
-    moments = np.zeros((grouped.n_groups, size, size))
-    cross = np.zeros_like(moments) if shared else None
     core = grouped.values[:, columns]
-    everyone = _unit_totals(grouped, core, known)
+    everyone = _unit_totals(grouped, core, known) if grouped.shared else None
+    totals = np.zeros((grouped.n_groups, grouped.values.shape[1]))
+    moments = np.zeros((grouped.n_groups, len(columns), len(columns)))
+    cross = np.zeros_like(moments) if grouped.shared else None
     for g in range(grouped.n_groups):
         entries = slice(grouped.starts[g], grouped.starts[g + 1])
         totals[g] = grouped.values[entries].sum(axis=0)
         moments[g] = _dense(core[entries].T @ core[entries])
-        if cross is not None:
+        if cross is not None and everyone is not None:
             cross[g] = _dense(core[entries].T @ everyone[grouped.unit[entries]]) - moments[g]
-    all_moments = _dense(everyone.T @ everyone)
-    rest = all_moments - moments
-    if cross is not None:
-        rest = rest - cross - np.swapaxes(cross, 1, 2)
+    if cross is None or everyone is None:
+        rest = moments[known].sum(axis=0) - moments
+    else:
+        rest = _dense(everyone.T @ everyone) - moments - cross - np.swapaxes(cross, 1, 2)
     rest_panel = Panel(totals[known].sum(axis=0) - totals, rest, columns)
     return Panels(Panel(totals, moments, columns), rest_panel, cross)
 
@@ -97,29 +97,38 @@ def _unit_totals(grouped: GroupedSums, core: Values, known: npt.NDArray[np.bool_
 
 
 def persons(
-    metric: Metric, layout: Layout, grouped: GroupedSums, known: npt.NDArray[np.bool_]
-) -> tuple[Persons, Persons]:
-    """Persons that enter a metric, in each group and in everyone else.
+    metrics: Sequence[Metric],
+    layout: Layout,
+    grouped: GroupedSums,
+    known: npt.NDArray[np.bool_],
+) -> dict[str, tuple[Persons, Persons]]:
+    """Persons that enter each metric, in every group and in everyone else, by ``metric.key``.
 
-    A ratio counts those with a positive denominator, and the rarer of numerator and its complement.
+    A ratio counts those with a positive denominator; a proportion also needs the rarer of its
+    outcomes. ``parts`` are linear, so their coefficients are the parts of the identity.
     """
     identity = layout.unpack(np.eye(layout.size))
-    if metric.parts is None:
-        denominator, numerator = identity["n"], None
-    else:
-        top, denominator = metric.parts(identity)
-        numerator = top
-    size = _tally(grouped, known, np.asarray(denominator, dtype=np.float64))
-    if numerator is None:
-        rarer = (np.full_like(size.m[0], np.inf),) * 2
-    else:
-        hits = _tally(grouped, known, np.asarray(numerator, dtype=np.float64))
-        misses = _tally(grouped, known, np.asarray(denominator - numerator, dtype=np.float64))
-        rarer = (np.minimum(hits.m[0], misses.m[0]), np.minimum(hits.m[1], misses.m[1]))
-    return (
-        Persons(size.m[0], size.effective[0], rarer[0]),
-        Persons(size.m[1], size.effective[1], rarer[1]),
-    )
+    seen: dict[bytes, _Tally] = {}
+
+    def tally(coefficients: FloatArray) -> _Tally:
+        key = coefficients.tobytes()
+        if key not in seen:
+            seen[key] = _tally(grouped, known, coefficients)
+        return seen[key]
+
+    found = {}
+    for metric in metrics:
+        top, bottom = (identity["n"], identity["n"]) if not metric.parts else metric.parts(identity)
+        size = tally(np.asarray(bottom, dtype=np.float64))
+        rarer = (np.full(grouped.n_groups, np.inf),) * 2
+        if metric.parts and metric.interval == "wilson":
+            hits, misses = tally(np.asarray(top)), tally(np.asarray(bottom - top))
+            rarer = (np.minimum(hits.m[0], misses.m[0]), np.minimum(hits.m[1], misses.m[1]))
+        found[metric.key] = (
+            Persons(size.m[0], size.effective[0], rarer[0]),
+            Persons(size.m[1], size.effective[1], rarer[1]),
+        )
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +139,18 @@ class _Tally:
 
 def _tally(grouped: GroupedSums, known: npt.NDArray[np.bool_], coefficients: FloatArray) -> _Tally:
     amount = _amounts(grouped.values, coefficients)
-    n = grouped.n_groups
 
-    def by_group(values: FloatArray) -> FloatArray:
-        return np.bincount(grouped.group, values, n)
+    def by_group(values: npt.NDArray[np.generic]) -> FloatArray:
+        return np.add.reduceat(values, grouped.starts[:-1], dtype=np.float64)
 
-    m, total, square = by_group(1.0 * (amount > 0)), by_group(amount), by_group(amount**2)
-    used = known[grouped.group]
-    if grouped.shared():
+    m, total, square = by_group(amount > 0), by_group(amount), by_group(amount * amount)
+    if grouped.shared:
+        used = known[grouped.group]
         whole = np.bincount(grouped.unit[used], amount[used], len(grouped.keys))
         here = whole[grouped.unit]
         left = np.where(used, here - amount, 0.0)
         left = np.where(left > _TOLERANCE * here, left, 0.0)
-        m_rest = (whole > 0).sum() - by_group(1.0 * (used & (here > 0) & (left <= 0)))
+        m_rest = (whole > 0).sum() - by_group(used & (here > 0) & (left <= 0))
         square_rest = (whole**2).sum() - by_group(np.where(used, here**2 - left**2, 0.0))
     else:
         m_rest = m[known].sum() - m
@@ -152,10 +160,10 @@ def _tally(grouped: GroupedSums, known: npt.NDArray[np.bool_], coefficients: Flo
 
 
 def _amounts(values: Values, coefficients: FloatArray) -> FloatArray:
-    used = np.flatnonzero(coefficients)
     if isinstance(values, csr_array):
         return np.asarray(values @ coefficients)
-    return sum((values[:, i] * coefficients[i] for i in used), np.zeros(len(values)))
+    used = np.flatnonzero(coefficients)
+    return np.asarray(sum((values[:, i] * coefficients[i] for i in used), np.zeros(len(values))))
 
 
 def _effective(total: FloatArray, square: FloatArray) -> FloatArray:
@@ -188,8 +196,10 @@ def estimate(
 def _effective_faces(
     metric: Metric, sums: dict[str, FloatArray], value: FloatArray, var: FloatArray, who: Persons
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Faces for Wilson's interval: n / deff, at most m where fewer than 5 persons hold the rarer
-    outcome; without any variance the m persons are m independent draws.
+    """Faces for Wilson's interval: n / deff.
+
+    At most m where fewer than 5 persons hold the rarer outcome; without any variance the m persons
+    are m independent draws.
     """
     none = np.zeros(len(value), dtype=np.bool_)
     if metric.interval != "wilson":
@@ -215,7 +225,7 @@ def influence(grouped: GroupedSums, slope: FloatArray) -> csr_array:
 
 def covariances(grouped: GroupedSums, slope: FloatArray) -> FloatArray:
     """Covariance of a metric between all groups, (G, G); 0 where two groups share no person."""
-    if not grouped.shared():
+    if not grouped.shared:
         return np.zeros((grouped.n_groups, grouped.n_groups))
     psi = influence(grouped, slope)
     return np.asarray((psi.T @ psi).todense())

@@ -286,7 +286,7 @@ def _gap_note(
 def eligible_groups(setting: Setting, block: Block, metric: Metric) -> IntArray:
     """Groups that may be worst or best: known, defined, and with at least min_n persons.
 
-    A mean over classes also needs 5 persons of every class, or groups would differ by their classes.
+    A mean over classes also needs 5 persons of every class: the same classes for all.
     """
     enough = block.who[metric.key][0].m >= setting.min_n
     defined = ~np.isnan(values_of(block, metric))

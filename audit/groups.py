@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -176,3 +176,12 @@ def grouping(
     known = np.array([None not in group for group in groups], dtype=np.bool_)
     of_cell = np.array([position[group] for group in projected], dtype=np.int64)
     return Grouping(names, groups, of_cell, known)
+
+
+def merged_cells(groupings: Sequence[Grouping]) -> tuple[IntArray, list[Grouping]]:
+    """The coarsest cells that still tell all groups apart, and the groups as unions of them."""
+    stacked = np.stack([item.of_cell for item in groupings])
+    distinct, base = np.unique(stacked, axis=1, return_inverse=True)
+    return base.reshape(-1).astype(np.int64), [
+        replace(item, of_cell=distinct[row]) for row, item in enumerate(groupings)
+    ]

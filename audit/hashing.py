@@ -26,17 +26,11 @@ _BOOTSTRAP, _FOLD, _UNIFORM = 1, 2, 3
 
 def text_keys(texts: Sequence[str], namespace: str) -> Keys:
     """64-bit BLAKE2b of the NFC form of each text, in a namespace (``subject``, ``sample``)."""
-    prefix = f"{namespace}:"
-    return np.fromiter(
-        (
-            int.from_bytes(
-                blake2b((prefix + _nfc(text)).encode(), digest_size=8).digest(), "little"
-            )
-            for text in texts
-        ),
-        dtype=np.uint64,
-        count=len(texts),
+    prefix = f"{namespace}:".encode()
+    digests = b"".join(
+        blake2b(prefix + _nfc(text).encode(), digest_size=8).digest() for text in texts
     )
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def _nfc(text: str) -> str:

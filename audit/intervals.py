@@ -115,7 +115,7 @@ def _correlation(a: Estimates, b: Estimates, var_difference: FloatArray) -> Floa
 
 
 def mover(
-    a: Estimates, b: Estimates, rho: FloatArray, za: FloatArray, zb: FloatArray, log: bool
+    a: Estimates, b: Estimates, rho: FloatArray, za: FloatArray, zb: FloatArray, *, log: bool
 ) -> Limits:
     """MOVER limits of p_a - p_b, or of log p_a - log p_b, from two Wilson intervals."""
     scale: Callable[[FloatArray], FloatArray] = np.log if log else np.asarray
@@ -140,7 +140,7 @@ def _mover_contrast(
 ) -> Contrast:
     def at(level: FloatArray | float) -> Limits:
         return mover(
-            a, b, rho, critical(a.df, a.normal, level), critical(b.df, b.normal, level), log
+            a, b, rho, critical(a.df, a.normal, level), critical(b.df, b.normal, level), log=log
         )
 
     (low, high), (low_90, high_90) = at(0.95), at(0.90)

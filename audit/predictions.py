@@ -22,7 +22,7 @@ from audit.classes import (
 )
 from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_truth, numbers_of
 from audit.errors import InputError
-from audit.result import Code, FileHash, Task, Warning_
+from audit.result import Code, Concern, FileHash, Task
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class Predictions:
     probabilities: Probabilities | None = None
     classes: tuple[str, ...] = ()
     weight: FloatArray | None = None
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[Concern, ...] = ()
     files: tuple[FileHash, ...] = ()
 
     def __len__(self) -> int:
@@ -159,13 +159,13 @@ def read_predictions(
     return replace(table, files=tuple(files), warnings=(*found, *table.warnings))
 
 
-def _join_warnings(without_prediction: int, without_truth: int, place: str) -> list[Warning_]:
+def _join_warnings(without_prediction: int, without_truth: int, place: str) -> list[Concern]:
     counts: tuple[tuple[Code, int, str], ...] = (
         ("missing_predictions", without_prediction, "faces have no prediction: failures"),
         ("missing_truth", without_truth, "predictions have no truth: left unlabelled"),
     )
     return [
-        Warning_(code=code, severity="warning", message=f"{count} {text}", where=place)
+        Concern(code=code, severity="warning", message=f"{count} {text}", where=place)
         for code, count, text in counts
         if count
     ]
@@ -192,7 +192,7 @@ def predictions_from_frame(
         if failed_when
         else np.zeros(len(frame), dtype=np.bool_)
     )
-    warnings: list[Warning_] = []
+    warnings: list[Concern] = []
     common, used = _ids_and_weight(frame, place)
     if task == "age":
         fields, columns = _age_fields(frame, failed, place, warnings)
@@ -254,7 +254,7 @@ def _check_sources(subjects: pd.Series, sources: pd.Series, place: str) -> None:
 
 
 def _age_fields(
-    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Warning_]
+    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Concern]
 ) -> tuple[dict[str, Any], list[str]]:
     truth, truth_columns = _ages(frame, "age", place)
     estimate, columns = _ages(frame, "age_pred", place)
@@ -266,12 +266,12 @@ def _age_fields(
     )
     if truth.mixed or estimate.mixed:
         message = "single years among bands are read as [n, n + 1)"
-        warnings.append(Warning_(code="mixed_truth", severity="info", message=message, where=place))
+        warnings.append(Concern(code="mixed_truth", severity="info", message=message, where=place))
     negative = int((estimate.low < 0).sum())
     if negative:
         message = f"{negative} predicted ages are negative; kept as they are"
         warnings.append(
-            Warning_(code="negative_age_pred", severity="info", message=message, where=place)
+            Concern(code="negative_age_pred", severity="info", message=message, where=place)
         )
     return {"truth": truth, "estimate": estimate}, [*truth_columns, *columns]
 
@@ -306,7 +306,7 @@ def _expression_fields(
     logits: str | None,
     classes: Sequence[str] | None,
     place: str,
-    warnings: list[Warning_],
+    warnings: list[Concern],
 ) -> tuple[dict[str, Any], list[str]]:
     scores, columns = read_probabilities(frame, logits, classes, place)
     has_pred = "expression_pred" in frame.columns
@@ -335,13 +335,13 @@ def _expression_fields(
         if odd:
             message = f"in {odd} rows the predicted class is not the most probable one"
             warnings.append(
-                Warning_(code="pred_not_argmax", severity="warning", message=message, where=place)
+                Concern(code="pred_not_argmax", severity="warning", message=message, where=place)
             )
     unseen = [name for k, name in enumerate(names) if not (y_true == k).any()]
     if unseen:
         message = f"no face is labelled {', '.join(unseen)}"
         warnings.append(
-            Warning_(code="classes_unseen", severity="warning", message=message, where=place)
+            Concern(code="classes_unseen", severity="warning", message=message, where=place)
         )
     fields = {
         "y_true": y_true,

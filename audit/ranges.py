@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, ndtri, stdtr
 
 from audit.hashing import FloatArray
 from audit.intervals import Estimates, critical, mover
@@ -18,7 +19,8 @@ from audit.metrics.core import Interval
 
 IntArray = npt.NDArray[np.int64]
 _UNSTABLE = 0.01
-_BISECTIONS = 60
+_BISECTIONS = 45
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,63 +90,73 @@ def max_t(
 def projection(
     kind: Interval, pairs: Pairs, t_star: FloatArray | None, level: float
 ) -> tuple[float, float]:
-    """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|."""
-    low, _ = _pair_limits(kind, pairs, level, simultaneous_critical(pairs, t_star, level))
-    _, high = _pair_limits(kind, pairs, level, None)
-    return max(0.0, float(np.nanmax(low))), float(np.nanmax(high))
+    """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|.
+
+    A simultaneous interval is never narrower than the pair's own with the smaller df of the two.
+    """
+    low = _apart(kind, pairs, np.maximum(_joint(pairs, t_star, level), _own(kind, pairs, level)))
+    return max(0.0, float(np.nanmax(low))), float(np.nanmax(_reach(kind, pairs, level)))
 
 
-def simultaneous_critical(pairs: Pairs, t_star: FloatArray | None, level: float) -> FloatArray:
-    """The critical value of every pair: of max-T, or Bonferroni's t without replicates."""
+def _df(kind: Interval, pairs: Pairs) -> FloatArray:
+    df = np.fmin(pairs.a.df, pairs.b.df) if kind == "wilson" else pairs.df
+    return np.where(np.isfinite(df), df, 1e9)
+
+
+def _own(kind: Interval, pairs: Pairs, level: float) -> FloatArray:
+    df = _df(kind, pairs)
+    return critical(df, np.zeros(len(df), dtype=np.bool_), level)
+
+
+def _joint(pairs: Pairs, t_star: FloatArray | None, level: float) -> float:
+    """The critical value of max-T; without replicates that of Bonferroni's normal."""
     if t_star is None:
-        df = np.where(np.isfinite(pairs.df), pairs.df, 1e9)
-        share = 1 - (1 - level) / len(pairs.i)
-        return critical(df, np.zeros(len(df), dtype=np.bool_), share)
+        return float(ndtri(1 - (1 - level) / len(pairs.i) / 2))
     k = int((len(t_star) + 1) * (1 - level))
-    found = np.inf if k < 1 else np.sort(t_star)[-k]
-    return np.full(len(pairs.i), found)
+    return float(np.inf if k < 1 else np.sort(t_star)[-k])
 
 
-def _pair_limits(
-    kind: Interval, pairs: Pairs, level: float, c: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    d = pairs.a.value - pairs.b.value
+def _apart(kind: Interval, pairs: Pairs, c: FloatArray) -> FloatArray:
+    """How far apart every pair is at least, at a critical value; negative where 0 is inside."""
     if kind == "wilson":
-        za = critical(pairs.a.df, pairs.a.normal, level) if c is None else c
-        zb = critical(pairs.b.df, pairs.b.normal, level) if c is None else c
+        low, high = mover(pairs.a, pairs.b, pairs.rho, c, c, log=False)
+        return np.maximum(low, -high)
+    return np.abs(pairs.a.value - pairs.b.value) - c * np.sqrt(pairs.var)
+
+
+def _reach(kind: Interval, pairs: Pairs, level: float) -> FloatArray:
+    """How far apart every pair is at most, by its own two-sided interval."""
+    if kind == "wilson":
+        za, zb = (critical(e.df, e.normal, level) for e in (pairs.a, pairs.b))
         low, high = mover(pairs.a, pairs.b, pairs.rho, za, zb, log=False)
-        return np.maximum(low, -high), np.maximum(high, -low)
-    plain = np.zeros(len(d), dtype=np.bool_)
-    df = np.where(np.isfinite(pairs.df), pairs.df, 1e9)
-    half = (critical(df, plain, level) if c is None else c) * np.sqrt(pairs.var)
-    return np.abs(d) - half, np.abs(d) + half
+        return np.maximum(high, -low)
+    half = _own(kind, pairs, level) * np.sqrt(pairs.var)
+    return np.abs(pairs.a.value - pairs.b.value) + half
 
 
 def projection_p(kind: Interval, pairs: Pairs, t_star: FloatArray | None) -> float:
     """The p-value whose inversion is the lower end: below 0.05 exactly where low > 0."""
+    observed = _largest_critical(kind, pairs)
+    own = 2 * stdtr(_df(kind, pairs), -observed)
     if t_star is None:
-        small, large = -60.0, 0.0
-        for _ in range(_BISECTIONS):
-            middle = (small + large) / 2
-            c = simultaneous_critical(pairs, None, float(-np.expm1(middle)))
-            excluded = np.nanmax(_pair_limits(kind, pairs, 0.95, c)[0]) > 0
-            small, large = (small, middle) if excluded else (middle, large)
-        return float(np.exp(large))
-    observed = _largest_excluding(kind, pairs)
-    return float((1 + (t_star >= observed).sum()) / (len(t_star) + 1))
+        joint = np.minimum(2 * ndtr(-observed) * len(observed), 1.0)
+    else:
+        ordered = np.sort(t_star)
+        beyond = len(ordered) - np.searchsorted(ordered, observed - _SLACK)
+        joint = (1 + beyond) / (len(ordered) + 1)
+    return float(np.nanmin(np.maximum(own, joint)))
 
 
-def _largest_excluding(kind: Interval, pairs: Pairs) -> float:
-    """The largest critical value at which some pair's interval still excludes 0."""
+def _largest_critical(kind: Interval, pairs: Pairs) -> FloatArray:
+    """The largest critical value at which every pair's interval still excludes 0."""
     if kind != "wilson":
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var)
-        return float(np.nanmax(t))
-    small, large = 0.0, 1e3
+            return np.asarray(np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var))
+    small, large = np.zeros(len(pairs.i)), np.full(len(pairs.i), 1e3)
     for _ in range(_BISECTIONS):
         middle = (small + large) / 2
-        low, _ = _pair_limits(kind, pairs, 0.95, np.full(len(pairs.i), middle))
-        small, large = (middle, large) if np.nanmax(low) > 0 else (small, middle)
+        outside = _apart(kind, pairs, middle) > 0
+        small, large = np.where(outside, middle, small), np.where(outside, large, middle)
     return small
 
 

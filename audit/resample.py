@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,7 @@ from audit.bootstrap import (
     replicate_quantiles,
 )
 from audit.gaps import Resampled, eligible_groups, range_estimates
-from audit.groups import Grouping
-from audit.metrics.core import Metric
+from audit.groups import Grouping, merged_cells
 from audit.metrics.quantile import group_quantiles, rest_quantiles
 from audit.units import UnitSums, bucketed, group_sums
 
@@ -68,34 +67,20 @@ def resample(setting: Setting, block: Block, weights: Weightings) -> Resampled:
             assert common is not None
             masks[metric.key] = common
     wanted = np.unique(np.concatenate([eligible[m.key] for m in sums]))
-    for name, part in _runs(setting, block, weights, sums, wanted, masks).items():
-        for metric in sums:
-            at = np.searchsorted(wanted, eligible[metric.key])
-            found = part[metric.key]
-            spread = None if found.variances is None else found.variances[:, at]
-            if name == "boot":
-                boot[metric.key] = Replicates(found.values[:, at], spread)
-            else:
-                (train if name == "train" else test)[metric.key] = found.values[:, at]
-    return Resampled(eligible, boot, train, test)
-
-
-def _runs(
-    setting: Setting,
-    block: Block,
-    weights: Weightings,
-    metrics: Sequence[Metric],
-    wanted: IntArray,
-    masks: Mapping[str, npt.NDArray[np.bool_]],
-) -> dict[str, dict[str, Replicates]]:
+    slopes = {m.key: block.slopes[m.key] for m in sums if m.interval != "wilson"}
     grouped = group_sums(weights.sums, block.grouping)
-    slopes = {m.key: block.slopes[m.key] for m in metrics if m.interval != "wilson"}
-
-    def run(w: FloatArray, steep: Mapping[str, FloatArray]) -> dict[str, Replicates]:
-        return replicate(metrics, setting.layout, grouped, w, wanted, masks, steep)
-
-    found = {"train": run(1.0 - weights.fold, {}), "test": run(weights.fold, {})}
-    return found | ({"boot": run(weights.boot, slopes)} if setting.n_boot else {})
+    fold = weights.fold
+    stacked = np.concatenate([1.0 - fold, fold, weights.boot])
+    found = replicate(sums, setting.layout, grouped, stacked, wanted, masks, slopes)
+    k = len(fold)
+    for metric in sums:
+        at = np.searchsorted(wanted, eligible[metric.key])
+        values, spread = found[metric.key].values[:, at], found[metric.key].variances
+        train[metric.key], test[metric.key] = values[:k], values[k : 2 * k]
+        boot[metric.key] = Replicates(
+            values[2 * k :], None if spread is None else spread[2 * k :, at]
+        )
+    return Resampled(eligible, boot, train, test)
 
 
 def all_quantiles(
@@ -107,10 +92,11 @@ def all_quantiles(
     if not metrics or rows.abs_error is None:
         return [{} for _ in groupings]
     qs = tuple(m.quantile for m in metrics if m.quantile is not None)
-    _, histogram = cell_histogram(weights.sums.rows, len(sums.cells))
+    base, coarse = merged_cells(groupings)
+    histogram = cell_histogram(weights.sums.rows, base, len(coarse[0].of_cell))
     fold = weights.fold
     weighting = np.concatenate([np.ones((1, fold.shape[1])), 1.0 - fold, fold, weights.boot])
-    sampled = replicate_quantiles(histogram, _aligned(weights, weighting), groupings, qs)
+    sampled = replicate_quantiles(histogram, _aligned(weights, weighting), coarse, qs)
     found = []
     for grouping, part in zip(groupings, sampled, strict=True):
         group, n_groups = grouping.of_cell[rows.cell], len(grouping.groups)

@@ -166,7 +166,7 @@ class CurveRow(_Record):
     n: int
 
 
-class Warning_(_Record):
+class Concern(_Record):
     """Something a reader must know before trusting the numbers."""
 
     code: Code
@@ -252,7 +252,7 @@ class AuditResult(_Record):
     metrics: list[MetricRow]
     gaps: list[Gap]
     curves: list[CurveRow] = []
-    warnings: list[Warning_] = []
+    warnings: list[Concern] = []
 
     def to_frame(
         self, table: Literal["metrics", "gaps", "curves", "warnings"] = "metrics"

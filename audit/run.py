@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -31,12 +32,12 @@ from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import (
     AttributeSpec,
     AuditResult,
+    Concern,
     CurveRow,
     MetricRow,
     MetricSpec,
     RunInfo,
     Spec,
-    Warning_,
 )
 from audit.units import UnitSums, group_sums
 from audit.values import METHODS, metric_rows
@@ -108,8 +109,7 @@ def audit(
     combinations = combinations_of(by, shards[0])
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
     setting = _setting(shards, bands, n_boot, seed, min_n, all_pairs=pairs == "all")
-    with_age = shards[0].task == "age" and "age" not in names
-    table = _collect(shards, names, with_age, edges, bands, estimand, max_cells)
+    table = collect_table(shards, names, edges, bands, estimand, max_cells)
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
@@ -171,7 +171,7 @@ def _check_options(
     if age_bands is not None and (
         len(age_bands) == 0
         or age_bands[0] < 0
-        or any(low >= high for low, high in zip(age_bands, age_bands[1:], strict=False))
+        or any(low >= high for low, high in pairwise(age_bands))
     ):
         raise InputError(
             f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
@@ -205,34 +205,18 @@ def _setting(
     return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs)
 
 
-def _collect(
-    shards: Sequence[Predictions],
-    names: tuple[str, ...],
-    with_age: bool,
-    edges: tuple[float, ...] | None,
-    bands: tuple[Band, ...],
-    estimand: str,
-    max_cells: int,
-) -> Collected:
-    """The sums, cut by age too for the curves unless that would make too many cells."""
-    plain = collect_table(shards, names, edges, bands, estimand, max_cells)
-    if not with_age or len(plain.sums.cells) * len(bands) > max_cells:
-        return plain
-    return collect_table(shards, (*names, "age"), edges, bands, estimand, max_cells)
-
-
 def _work(
     setting: Setting,
     shards: Sequence[Predictions],
     table: Collected,
     weights: Weightings,
     groupings: Sequence[Grouping],
-) -> tuple[list[MetricRow], list[AnyGap], list[CurveRow], list[Warning_]]:
+) -> tuple[list[MetricRow], list[AnyGap], list[CurveRow], list[Concern]]:
     classes = shards[0].classes
     metrics: list[MetricRow] = []
     gaps: list[AnyGap] = []
     curves: list[CurveRow] = []
-    warnings: list[Warning_] = []
+    warnings: list[Concern] = []
     quantiles = all_quantiles(setting, table.sums, weights, groupings)
     expected = _null_expected(setting, table.sums, groupings)
     for item, quantile, null in zip(groupings, quantiles, expected, strict=True):
@@ -277,7 +261,8 @@ def _age_curves(setting: Setting, table: Collected, names: tuple[str, ...]) -> l
     if "age" not in table.attributes or not any(m.name == "mae" for m in setting.metrics):
         return []
     few = tuple(m for m in setting.metrics if m.name in BY_AGE)
-    small = replace(setting, metrics=few)
+    needed = dict.fromkeys(name for m in few for name in m.features)
+    small = replace(setting, metrics=few, columns=setting.layout.columns(*needed))
     rows: list[CurveRow] = []
     for combination in ((), *((name,) for name in names if name != "age")):
         item = grouping(table.sums.cells, table.attributes, (*combination, "age"), table.order)

@@ -52,7 +52,8 @@ class UnitSums:
 class GroupedSums:
     """Sums by (unit, group) of one combination, sorted by group.
 
-    ``unit`` indexes ``keys``; ``starts[g] : starts[g + 1]`` are the entries of group g.
+    ``unit`` indexes ``keys``; ``starts[g] : starts[g + 1]`` are the entries of group g; ``shared``
+    says whether a person lies in several groups.
     """
 
     keys: Keys
@@ -61,14 +62,11 @@ class GroupedSums:
     values: Values
     starts: IntArray
     n_groups: int
+    shared: bool
 
     def of(self, group: int) -> Values:
         """The entries of one group, shape (persons, F)."""
         return self.values[self.starts[group] : self.starts[group + 1]]
-
-    def shared(self) -> bool:
-        """Whether a person lies in several groups."""
-        return len(np.unique(self.unit)) < len(self.unit)
 
 
 def sample_keys(predictions: Predictions, start: int) -> Keys:
@@ -161,7 +159,8 @@ def group_sums(sums: UnitSums, grouping: Grouping) -> GroupedSums:
         grouping.of_cell[sums.cell], unit.astype(np.int64), len(keys), sums.values
     )
     starts = np.searchsorted(group, np.arange(n_groups + 1)).astype(np.int64)
-    return GroupedSums(keys, unit_of, group, values, starts, n_groups)
+    shared = bool((np.bincount(unit_of) > 1).any())
+    return GroupedSums(keys, unit_of, group, values, starts, n_groups, shared)
 
 
 def bucket_keys(keys: Keys, n_units: int) -> Keys:

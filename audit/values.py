@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,17 +32,20 @@ def metric_rows(
 ) -> list[MetricRow]:
     """Rows of every metric in every group of a combination."""
     rows: list[MetricRow] = []
+    sums = block.sums(setting.layout)
     for metric in setting.metrics:
         if metric.name in setting.impossible:
-            rows += [_impossible(setting, block, metric, g) for g in _groups(block)]
+            rows += _impossible(setting, block, metric, sums)
             continue
+        counts = _counts(block, metric, sums)
         intervals = _intervals(setting, block, metric)
         extra = _extra_notes(setting, block, metric, classes)
         value = values_of(block, metric)
         expected = null_expected.get(metric.name)
         for g in _groups(block):
             low, high, low_90, high_90 = (float(part[g]) for part in intervals)
-            note = _note(setting, block, metric, g, bool(np.isnan(low) or np.isnan(high)))
+            bare = bool(np.isnan(low) or np.isnan(high))
+            note = _note(setting, block, metric, sums, g, bare=bare)
             notes = [part for part in (note, extra.get(g)) if part]
             rows.append(
                 MetricRow(
@@ -56,7 +60,7 @@ def metric_rows(
                     method=None if np.isnan(low) else METHODS[metric.interval],
                     null_expected=None if expected is None else float(expected[g]),
                     note="; ".join(notes) or None,
-                    **_counts(setting, block, metric, g),
+                    **counts[g],
                 )
             )
     return rows
@@ -66,29 +70,36 @@ def _groups(block: Block) -> range:
     return range(len(block.grouping.groups))
 
 
-def _counts(setting: Setting, block: Block, metric: Metric, g: int) -> dict[str, int | float]:
-    sums = block.sums(setting.layout)
+def _counts(block: Block, metric: Metric, sums: dict[str, FloatArray]) -> list[dict[str, Any]]:
     n = metric.counts(sums) if metric.counts is not None else sums["n"]
     who = block.who[metric.key][0]
-    return {
-        "n": round(n[g]),
-        "n_subjects": round(who.m[g]),
-        "m_eff": float(who.effective[g]),
-        "n_failed": round(sums["failed_n"][g]),
-        "n_unlabelled": round(sums["unlabelled_n"][g]),
-    }
+    return [
+        {
+            "n": round(n[g]),
+            "n_subjects": round(who.m[g]),
+            "m_eff": float(who.effective[g]),
+            "n_failed": round(sums["failed_n"][g]),
+            "n_unlabelled": round(sums["unlabelled_n"][g]),
+        }
+        for g in _groups(block)
+    ]
 
 
-def _impossible(setting: Setting, block: Block, metric: Metric, g: int) -> MetricRow:
-    counts = _counts(setting, block, next(m for m in setting.metrics if m.key in block.who), g)
-    return MetricRow(
-        metric=metric.name,
-        class_=metric.class_,
-        group=block.grouping.label(g),
-        value=None,
-        note=setting.impossible[metric.name],
-        **counts,  # type: ignore[arg-type]
-    )
+def _impossible(
+    setting: Setting, block: Block, metric: Metric, sums: dict[str, FloatArray]
+) -> list[MetricRow]:
+    counts = _counts(block, next(m for m in setting.metrics if m.key in block.who), sums)
+    return [
+        MetricRow(
+            metric=metric.name,
+            class_=metric.class_,
+            group=block.grouping.label(g),
+            value=None,
+            note=setting.impossible[metric.name],
+            **counts[g],
+        )
+        for g in _groups(block)
+    ]
 
 
 def _intervals(setting: Setting, block: Block, metric: Metric) -> tuple[FloatArray, ...]:
@@ -120,17 +131,23 @@ def percentile_limits(samples: FloatArray) -> tuple[FloatArray, ...]:
 
 
 def _note(
-    setting: Setting, block: Block, metric: Metric, g: int, without_interval: bool
+    setting: Setting,
+    block: Block,
+    metric: Metric,
+    sums: dict[str, FloatArray],
+    g: int,
+    *,
+    bare: bool,
 ) -> str | None:
     value, who = values_of(block, metric)[g], block.who[metric.key][0]
-    sums = {name: part[g] for name, part in block.sums(setting.layout).items()}
     if np.isnan(value):
-        if sums["n"] == 0 and metric.name != "failure_rate":
+        if sums["n"][g] == 0 and metric.name != "failure_rate":
             return "empty_group"
-        return metric.undefined_note(sums) if metric.undefined_note else metric.undefined
+        here = {name: part[g] for name, part in sums.items()}
+        return metric.undefined_note(here) if metric.undefined_note else metric.undefined
     if metric.interval == "none":
         return "biased_small_n"
-    if not without_interval:
+    if not bare:
         return None
     if who.m[g] <= 1:
         return "one_subject"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -33,29 +35,28 @@ class Layout:
 
     shapes: Mapping[str, tuple[int, ...]]
 
+    @cached_property
+    def _slices(self) -> dict[str, slice]:
+        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in self.shapes.values())]).tolist()
+        return {name: slice(*pair) for name, pair in zip(self.shapes, pairwise(ends), strict=True)}
+
     @property
     def size(self) -> int:
         """Number of columns."""
-        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+        return max((part.stop for part in self._slices.values()), default=0)
 
     def columns(self, *names: str) -> npt.NDArray[np.int64]:
         """Columns of some features."""
-        start, found = 0, {}
-        for name, shape in self.shapes.items():
-            width = int(np.prod(shape))
-            found[name] = np.arange(start, start + width)
-            start += width
-        return np.concatenate([found[name] for name in names]) if names else np.arange(0)
+        parts = [self._slices[name] for name in names]
+        return np.array([i for part in parts for i in range(part.start, part.stop)], dtype=np.int64)
 
     def unpack(self, totals: Array) -> dict[str, Array]:
-        """Sums of shape (..., F) as one array of shape (..., \\*shape) per feature."""
-        start, found = 0, {}
-        for name, shape in self.shapes.items():
-            width = int(np.prod(shape))
-            part = totals[..., start : start + width]
-            found[name] = part.reshape((*totals.shape[:-1], *shape))
-            start += width
-        return found
+        """Sums of shape (..., F) as one array of shape (..., shape of the feature) for each."""
+        lead = totals.shape[:-1]
+        return {
+            name: totals[..., self._slices[name]].reshape((*lead, *shape))
+            for name, shape in self.shapes.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Metric:
     features : tuple of str
         The sums that the formula reads.
     formula : callable
-        Sums of shape (..., \\*shape) to values (...,), NaN where undefined. Where ``masked``, it
-        also takes ``classes``, the boolean mask (..., K) of the classes in the mean.
+        Sums of shape (..., shape of the feature) to values (...,), NaN where undefined. Where
+        ``masked``, it also takes ``classes``, the mask (..., K) of the classes in the mean.
     parts : callable, optional
         Sums to (numerator, denominator) of a ratio: gives each proportion its own persons.
     counts : callable, optional

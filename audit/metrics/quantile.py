@@ -22,8 +22,9 @@ def bin_of(abs_error: FloatArray) -> IntArray:
 
 
 def weighted_quantile(values: FloatArray, weight: FloatArray, q: float) -> float:
-    """Averaged inverted CDF: weight 2 equals the row twice, equal weights give ``numpy.quantile``
-    with ``method="averaged_inverted_cdf"``.
+    """Averaged inverted CDF: weight 2 equals the row twice.
+
+    Equal weights give ``numpy.quantile`` with ``method="averaged_inverted_cdf"``.
 
     Examples
     --------
@@ -96,9 +97,11 @@ def rest_quantiles(
     return found
 
 
-def grid_quantiles(counts: FloatArray, q: float) -> FloatArray:
-    """Quantile on the grid from weights per bin (..., 256): the middle of the bin that holds it."""
-    cumulative = np.cumsum(counts, axis=-1)
-    total = cumulative[..., -1]
-    at = (cumulative < (q * total - 1e-12 * total)[..., None]).sum(axis=-1)
-    return np.where(total > 0, _MIDDLES[np.minimum(at, len(_MIDDLES) - 1)], np.nan)
+def grid_quantiles(cumulative: FloatArray, q: float) -> FloatArray:
+    """Middle of the bin that holds the quantile, from cumulative weights (groups, 256, R).
+
+    Returns shape (groups, R), NaN where there is no weight.
+    """
+    total = cumulative[:, -1]
+    at = (cumulative < (q * total - 1e-9 * total)[:, None]).sum(axis=1)
+    return np.where(total > 1e-9, _MIDDLES[np.minimum(at, len(_MIDDLES) - 1)], np.nan)
