@@ -124,7 +124,8 @@ def covariance_of(block: Block, metric: Metric) -> FloatArray:
     """Covariance of a metric between all groups with the factor m / (m - 1), (G, G)."""
     m = block.who[metric.key][0].m
     factor = np.sqrt(m / np.maximum(m - 1, 1))
-    return covariances(block.grouped, block.slopes[metric.key]) * np.outer(factor, factor)
+    found = covariances(block.grouped, block.slopes[metric.key])
+    return np.asarray(found * np.outer(factor, factor))
 
 
 def rest_covariance(

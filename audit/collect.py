@@ -142,13 +142,14 @@ def _rows(
     shard: Predictions, samples: Keys, units: Keys, cell: npt.NDArray[np.int64], weight: FloatArray
 ) -> Rows:
     used = shard.labelled & shard.processed
-    part = {"unit": units[used], "cell": cell[used], "weight": weight[used]}
-    if shard.task == "age":
-        assert shard.truth is not None
-        assert shard.estimate is not None
-        error = np.abs(shard.estimate.low - shard.truth.low)[used]
-        return Rows(**part, abs_error=error if is_exact(shard) else None)
-    scores = shard.probabilities
-    if scores is None:
-        return Rows(**part)
-    return Rows(**part, sample=samples[used], proba=scores.proba[used])
+    rows = Rows(unit=units[used], cell=cell[used], weight=weight[used])
+    if shard.task == "expression":
+        scores = shard.probabilities
+        if scores is None:
+            return rows
+        return replace(rows, sample=samples[used], proba=scores.proba[used])
+    assert shard.truth is not None
+    assert shard.estimate is not None
+    if not is_exact(shard):
+        return rows
+    return replace(rows, abs_error=np.abs(shard.estimate.low - shard.truth.low)[used])

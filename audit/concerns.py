@@ -68,7 +68,7 @@ def _without_subject(shard: Predictions) -> int:
 def _when(count: int, code: Code, severity: str, message: str) -> list[Concern]:
     if not count:
         return []
-    return [Concern(code=code, severity=severity, message=message)]  # type: ignore[arg-type]
+    return [Concern(code=code, severity=severity, message=message)]
 
 
 def block_warnings(setting: Setting, block: Block) -> list[Concern]:

@@ -132,7 +132,7 @@ def _pair_estimates(
     a, slope_a = estimate(metric, setting.layout, groups.take(i), who.take(i), joint)
     b, slope_b = estimate(metric, setting.layout, groups.take(j), who.take(j), joint)
     cov = _pair_covariance(block, i, j, slope_a, slope_b)
-    few = (joint & (scarce[i] | scarce[j])).any(axis=1)
+    few = np.asarray((joint & (scarce[i] | scarce[j])).any(axis=1), dtype=np.bool_)
     return a, b, np.maximum(a.var + b.var - 2 * cov, 0), few
 
 
@@ -168,7 +168,7 @@ def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray)
         groups, rest = block.panels.groups.take(usable), block.panels.rest.take(usable)
         a_, slope = estimate(metric, setting.layout, groups, here, joint)
         b_, rest_slope = estimate(metric, setting.layout, rest, there, joint)
-        few = (joint & scarce[usable]).any(axis=1)
+        few = np.asarray((joint & scarce[usable]).any(axis=1), dtype=np.bool_)
     else:
         a_, b_ = block.estimates[metric.key].take(usable), block.rest[metric.key].take(usable)
         slope, rest_slope = block.slopes[metric.key], block.rest_slopes[metric.key]
@@ -263,7 +263,7 @@ def _rows(
             rows.append(RestGap(kind="vs_rest", **content))
         else:
             b = block.grouping.label(int(sides.j[row]))
-            rows.append(PairGap(kind=kind, b=b, **content))  # type: ignore[arg-type]
+            rows.append(PairGap(kind=kind, b=b, **content))
     return rows
 
 
@@ -306,7 +306,7 @@ def _range_row(
         attributes=list(block.grouping.names),
         family=f"{metric.name}/{','.join(block.grouping.names)}",
         note=note,
-        **({"value": None} | (content or {})),  # type: ignore[arg-type]
+        **({"value": None} | (content or {})),
     )
 
 
@@ -327,7 +327,7 @@ def range_estimates(
     if not metric.masked:
         cov = covariance_of(block, metric)[np.ix_(chosen, chosen)]
         return block.estimates[metric.key].take(chosen), cov, None
-    common = class_support(block, setting)[0].any(axis=0)
+    common = np.asarray(class_support(block, setting)[0].any(axis=0), dtype=np.bool_)
     mask = np.broadcast_to(common, (len(chosen), len(common)))
     who = block.who[metric.key][0].take(chosen)
     e, slope = estimate(metric, setting.layout, block.panels.groups.take(chosen), who, mask)

@@ -198,4 +198,4 @@ def order_p(samples: FloatArray) -> float:
 
 def normal_tail(z: FloatArray) -> FloatArray:
     """Two-sided normal p of z."""
-    return 2 * ndtr(-np.abs(z))
+    return np.asarray(2 * ndtr(-np.abs(z)))

@@ -200,7 +200,7 @@ def predictions_from_frame(
         fields, columns = _expression_fields(frame, failed, logits, classes, place, warnings)
     other = frame.drop(columns=[name for name in (*used, *columns) if name in frame.columns])
     return Predictions(
-        task=cast(Task, task),
+        task=task,
         place=place,
         other=other,
         warnings=tuple(warnings),

@@ -19,13 +19,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from audit.errors import InputError
 from audit.notes import NOTES, WARNING_CODES
 
-SCHEMA = "hae-audit/audit/1"
+SCHEMA: Literal["hae-audit/audit/1"] = "hae-audit/audit/1"
 
 Group = dict[str, str | None]
 """Attribute -> value; ``{}`` is everyone, ``None`` as a value means "unknown" (an empty cell)."""
 
 Task = Literal["age", "expression"]
 Better = Literal["lower", "higher", "zero", "none"]
+LabelSource = Literal["self_reported", "perceived", "predicted", "unknown"]
 Verdict = Literal["gap", "no material gap", "inconclusive"]
 
 
@@ -199,7 +200,7 @@ class RunInfo(_Record):
 class AttributeSpec(_Record):
     """An attribute, who assigned it, and the groups that occur."""
 
-    source: Literal["self_reported", "perceived", "predicted", "unknown"] = "unknown"
+    source: LabelSource = "unknown"
     values: list[str]
     n_unknown: int = 0
 

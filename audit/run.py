@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from audit.result import (
     AuditResult,
     Concern,
     CurveRow,
+    LabelSource,
     MetricRow,
     MetricSpec,
     RunInfo,
@@ -288,12 +289,17 @@ def _spec(
         raise InputError(
             f"--label-source {odd[0]}: no such attribute in --by; choose of {', '.join(used)}"
         )
+    for name, source in sources.items():
+        if source not in get_args(LabelSource):
+            raise InputError(
+                f"--label-source {name}={source}: must be one of {', '.join(get_args(LabelSource))}"
+            )
     people = any(shard.subject_id is not None for shard in shards)
     first = shards[0]
     return Spec(
         attributes={
             name: AttributeSpec(
-                source=sources.get(name, "unknown"),  # type: ignore[arg-type]
+                source=sources.get(name, "unknown"),
                 values=list(table.order[name]),
                 n_unknown=table.n_unknown[name],
             )
@@ -302,11 +308,11 @@ def _spec(
         combinations=[list(item.names) for item in groupings],
         unit_of_resampling="person" if people else "face",
         units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets",
-        estimand=estimand,  # type: ignore[arg-type]
+        estimand=estimand,
         n_boot=setting.n_boot,
         min_n=setting.min_n,
         classes=list(first.classes) or None,
-        bands=[[low, high] for low, high in bands] or None,  # type: ignore[arg-type]
+        bands=[[low, high] for low, high in bands] or None,
         age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
         metrics={
             m.name: MetricSpec(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64] | csr_array
+Values: TypeAlias = Any
+"""Sums of shape (rows, F): a dense float64 array or a ``scipy.sparse.csr_array``."""
 MAX_UNITS = 2**14
 BUCKETS = 2**13
 

@@ -111,7 +111,10 @@ def _intervals(setting: Setting, block: Block, metric: Metric) -> tuple[FloatArr
         q = block.quantiles[metric.key]
         return percentile_limits(q.value + q.replicates - q.grid)
     e = block.estimates[metric.key]
-    found = (*limits(metric.interval, e, 0.95), *limits(metric.interval, e, 0.90))
+    found: tuple[FloatArray, ...] = (
+        *limits(metric.interval, e, 0.95),
+        *limits(metric.interval, e, 0.90),
+    )
     if metric.masked:
         too_few = class_support(block, setting)[2].any(axis=1)
         found = tuple(np.where(too_few, np.nan, part) for part in found)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.bands import Band, bands_from_edges, distinct_bands, overlap
-from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of, variance
+from audit.metrics.core import Array, Interval, Layout, Metric, Sums, divide, ratio_of, variance
 from audit.predictions import Predictions
+from audit.result import Better
 
 FloatArray = npt.NDArray[np.float64]
 CS_YEARS = (1, 3, 5, 10)
@@ -120,7 +121,13 @@ def _nearest_band(pred: FloatArray, lows: FloatArray, highs: FloatArray) -> Arra
 
 
 def _mean(
-    name: str, feature: str, kind: str, unit: str, better: str, definition: str, source: str
+    name: str,
+    feature: str,
+    kind: Interval,
+    unit: str,
+    better: Better,
+    definition: str,
+    source: str,
 ) -> Metric:
     def parts(s: Sums) -> tuple[Array, Array]:
         return s[feature], s["w"]
@@ -130,7 +137,7 @@ def _mean(
         interval=kind,
         unit=unit,
         better=better,
-        definition=definition,  # type: ignore[arg-type]
+        definition=definition,
         source=source,
         features=(feature, "w"),
         formula=ratio_of(parts),
@@ -159,12 +166,12 @@ def _with_failures(metric: Metric, feature: str) -> Metric:
 
 
 def _rmse(s: Sums) -> Array:
-    return np.sqrt(divide(s["error2"], s["w"]))
+    return np.asarray(np.sqrt(divide(s["error2"], s["w"])))
 
 
 def _sd(s: Sums) -> Array:
     mean_square = variance(s["error"], s["error2"], s["w"])
-    return np.sqrt(mean_square * divide(s["n"], s["n"] - 1))
+    return np.asarray(np.sqrt(mean_square * divide(s["n"], s["n"] - 1)))
 
 
 def _covariance(s: Sums) -> Array:

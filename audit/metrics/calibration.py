@@ -49,7 +49,7 @@ def _mce(s: Sums) -> Array:
 
 def _mce_n(s: Sums) -> Array:
     at = bin_gaps(s).argmax(axis=-1)
-    return np.take_along_axis(s["bin_n"], at[..., None], axis=-1)[..., 0]
+    return np.asarray(np.take_along_axis(s["bin_n"], at[..., None], axis=-1)[..., 0])
 
 
 def calibration_metrics(n_classes: int, n_bins: int) -> tuple[Metric, ...]:
@@ -95,7 +95,8 @@ def redrawn_labels(proba: FloatArray, keys: Keys, seed: int, draw: int) -> IntAr
     """Labels drawn from the predicted probabilities: a perfectly calibrated world, shape (n,)."""
     steps = np.cumsum(proba, axis=1)
     target = uniforms(keys, seed, draw) * steps[:, -1]
-    return np.minimum((steps <= target[:, None]).sum(axis=1), proba.shape[1] - 1).astype(np.int64)
+    label = (steps <= target[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(label, proba.shape[1] - 1), dtype=np.int64)
 
 
 def null_draws(
@@ -121,10 +122,10 @@ def null_draws(
     shape, wide = (n_cells, n_bins), (n_cells, k, n_bins)
 
     def summed(index: IntArray, values: FloatArray, size: tuple[int, ...]) -> FloatArray:
-        return np.bincount(index, values, int(np.prod(size))).reshape(size)
+        return np.bincount(index, values, int(np.prod(size))).reshape(size).astype(np.float64)
 
     fixed = {
-        "w": np.bincount(cell, weight, n_cells),
+        "w": summed(cell, weight, (n_cells,)),
         "bin_w": summed(at, weight, shape),
         "bin_conf": summed(at, weight * confidence, shape),
     }
