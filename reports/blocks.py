@@ -12,6 +12,9 @@ from typing import Any, ClassVar, Literal
 Spec = dict[str, Any]
 """A plotly figure as plain data: ``{"data": [...], "layout": {...}}``."""
 
+Size = Literal["full", "half", "small"]
+"""How wide a panel of a figure is where the screen is wide."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -66,7 +69,7 @@ class Figure:
     caption: str
     panels: tuple[Panel, ...]
     table: Table
-    size: Literal["full", "half", "small"] = "full"
+    size: Size = "full"
 
 
 @dataclass(frozen=True)

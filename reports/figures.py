@@ -207,7 +207,7 @@ def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = Fa
         "z": [list(row) for row in grid.values],
         "colorscale": _DIVERGING if diverging else _SEQUENTIAL,
         "text": [[plot_text(t, 12) for t in row] for row in grid.texts],
-        "texttemplate": "%{text}", "hoverongaps": False, "xgap": 2, "ygap": 2,
+        "texttemplate": "%{text}", "textfont": {"color": "var(--ink)"}, "hoverongaps": False, "xgap": 2, "ygap": 2,
         "hovertext": [[plot_text(t, 160) for t in row] for row in grid.hovers],
         "hoverinfo": "text",
         "colorbar": {"title": {"text": plot_text(bar, 40), "side": "right"}, "thickness": 12,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.result import AuditResult
-from reports.blocks import Block, Figure, Panel, Prose, Section
+from reports.blocks import Block, Figure, Panel, Prose, Section, Size
 from reports.figures import lines
 from reports.format import combination_label, group_label
 from reports.sections.curves import MAX_PANELS, Curve, curves_of, line_of, points_table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.result import AuditResult
-from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
+from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import Grid, heat
 from reports.format import combination_label, count, group_label, number, plain
 from reports.sections.curves import MAX_PANELS, MAX_ROWS, Curve, curves_of
@@ -40,7 +40,7 @@ def _figure(curves: list[Curve], id: str, by: str, order: list[str]) -> Figure:
     caption = "Share of the faces of a true class (row) that were given each class (column)."
     if len(curves) > MAX_PANELS:
         caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
-    size = "small" if len(order) <= 4 else "half"
+    size: Size = "small" if len(order) <= 4 else "half"
     return Figure(f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title), size)
 
 

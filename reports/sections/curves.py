@@ -69,7 +69,10 @@ def points_table(
             ]
             rows.append(cells)
     names = [name for name in heads if name]
-    columns = ["group", *(Column(name, numeric=True) for name in (*names, "faces"))]
+    columns: list[str | Column] = [
+        "group",
+        *(Column(name, numeric=True) for name in (*names, "faces")),
+    ]
     cut = len(rows) - MAX_ROWS
     more = f"{count(cut)} more points are in audit.json." if cut > 0 else None
     return table(id, caption, columns, rows[:MAX_ROWS], more=more)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from audit.result import AggregateGap, AuditResult, Gap
 from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
@@ -105,9 +107,9 @@ def _mark(gap: Gap, u: str) -> Mark:
 
 
 def _sides(gap: Gap) -> str:
-    a, b = getattr(gap, "a", None), getattr(gap, "b", None)
     if gap.kind == "vs_rest":
-        return f"{group_label(a)} − the rest"
+        return f"{group_label(gap.a)} − the rest"
+    a, b = getattr(gap, "a", None), getattr(gap, "b", None)
     return " − ".join(group_label(side) for side in (a, b) if side is not None)
 
 
@@ -138,7 +140,6 @@ def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
     u = "" if gap.kind == "ratio" else unit(result, gap.metric)
     a, b = getattr(gap, "a", None), getattr(gap, "b", None)
     rest = "the rest" if gap.kind == "vs_rest" else ""
-    debiased = getattr(gap, "debiased", None)
     numbers = ((gap.p, p_value), (gap.p_adjusted, p_value), (gap.p_permutation, p_value))
     return [
         Cell(metric_label(gap.metric, gap.class_), head=True),
@@ -146,15 +147,20 @@ def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
         Cell("" if a is None else group_label(a)),
         Cell(rest if b is None else group_label(b)),
         Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
-        Cell("" if debiased is None else number(debiased, u), debiased),
+        _optional(getattr(gap, "debiased", None), u),
         Cell(gap.verdict or ""),
-        Cell("" if gap.margin is None else number(gap.margin, u), gap.margin),
+        _optional(gap.margin, u),
         *(Cell("" if p is None else show(p), p) for p, show in numbers),
         Cell(
             "" if gap.min_detectable is None else number(gap.min_detectable, u), gap.min_detectable
         ),
         *(Cell("" if n is None else count(n), n) for n in (gap.n_subjects_a, gap.n_subjects_b)),
     ]
+
+
+def _optional(value: float | None, unit: str) -> Cell:
+    """A number that many rows do not have by their nature: nothing is missing where it is empty."""
+    return Cell("" if value is None else number(value, unit), value)
 
 
 def _spread_table(result: AuditResult, gaps: list[AggregateGap]) -> Table:
@@ -166,7 +172,7 @@ def _spread_table(result: AuditResult, gaps: list[AggregateGap]) -> Table:
             Cell(metric_label(gap.metric, gap.class_), head=True),
             Cell(combination_label(gap.attributes)), Cell(gap.kind.replace("_", " ")),
             Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
-            Cell("" if gap.null_expected is None else number(gap.null_expected, u), gap.null_expected),
+            _optional(gap.null_expected, u),
         ])  # fmt: skip
     columns = ("metric", "groups by", "kind", "value [interval]", "expected by chance")
     summary = f"Spread over all groups ({count(len(gaps))})"
