@@ -110,7 +110,7 @@ def forest(
     layout["yaxis2"] = rows | {
         "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
             }  # fmt: skip
-    layout["margin"] |= {"b": 80 if len(data) > 2 else 50}
+    layout["margin"] |= {"b": 80 if len(data) > 2 else 50, "r": 100}
     layout |= {"shapes": shapes, "annotations": annotations}
     layout["showlegend"] = len(data) > 2
     return {"data": data, "layout": layout}, 125 + ROW_HEIGHT * len(marks)
@@ -122,7 +122,9 @@ def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
     return {
         "type": "scatter", "mode": "markers", "name": name,
         "x": [value for _, _, value in shown], "y": [y for y, _, _ in shown],
-        "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 1.5, "color": colour}},
+        "marker": {
+            "color": colour, "symbol": symbol, "size": 10, "line": {"width": 1.5, "color": colour},
+        },
         "error_x": _bars([(value, m.low, m.high) for _, m, value in shown], colour),
         "hovertext": [plot_text(m.hover, 160) for _, m, _ in shown], "hoverinfo": "text",
     }  # fmt: skip
@@ -207,7 +209,8 @@ def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = Fa
         "z": [list(row) for row in grid.values],
         "colorscale": _DIVERGING if diverging else _SEQUENTIAL,
         "text": [[plot_text(t, 12) for t in row] for row in grid.texts],
-        "texttemplate": "%{text}", "textfont": {"color": "var(--ink)"}, "hoverongaps": False, "xgap": 2, "ygap": 2,
+        "texttemplate": "%{text}", "textfont": {"color": "var(--ink)"}, "hoverongaps": False,
+        "xgap": 2, "ygap": 2,
         "hovertext": [[plot_text(t, 160) for t in row] for row in grid.hovers],
         "hoverinfo": "text",
         "colorbar": {"title": {"text": plot_text(bar, 40), "side": "right"}, "thickness": 12,

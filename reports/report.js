@@ -29,7 +29,10 @@
     layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
     if (width < NARROW) {
       layout.font.size = 11;
-      if (layout.yaxis2) layout.yaxis2 = { ...layout.yaxis2, visible: false };
+      if (layout.yaxis2) {
+        layout.yaxis2 = { ...layout.yaxis2, visible: false };
+        layout.margin = { ...layout.margin, r: 8 };
+      }
       // The counts on the right give way to the intervals; the table has them.
       layout.annotations = (layout.annotations || []).filter((a) => a.name !== "right");
     }

@@ -57,6 +57,5 @@ def _figure(
     if len(curves) > MAX_PANELS:
         caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
     rows = points_table(f"{id}-table", full, curves, (_X, f"{title}, years", ""), "years")
-    return Figure(
-        f"{id}-figure", full, caption, tuple(panels), rows, "half" if everyone else "full"
-    )
+    size: Size = "full" if not everyone else "half" if len(curves) <= 4 else "small"
+    return Figure(f"{id}-figure", full, caption, tuple(panels), rows, size)

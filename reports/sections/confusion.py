@@ -91,7 +91,7 @@ def _table(curves: list[Curve], id: str, title: str) -> Table:
                 Cell(count(row.n), row.n),
             ])  # fmt: skip
     names = ("share of the true class", "count (weighted)", "faces of the true class")
-    columns = [
+    columns: list[str | Column] = [
         "group",
         "true class",
         "given class",

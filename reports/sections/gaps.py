@@ -115,7 +115,7 @@ def _sides(gap: Gap) -> str:
 
 def _table(
     result: AuditResult,
-    gaps: list[Gap],
+    gaps: Sequence[Gap],
     names: list[str],
     id: str,
     limit: int,
@@ -151,9 +151,7 @@ def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
         Cell(gap.verdict or ""),
         _optional(gap.margin, u),
         *(Cell("" if p is None else show(p), p) for p, show in numbers),
-        Cell(
-            "" if gap.min_detectable is None else number(gap.min_detectable, u), gap.min_detectable
-        ),
+        _optional(gap.min_detectable, u),
         *(Cell("" if n is None else count(n), n) for n in (gap.n_subjects_a, gap.n_subjects_b)),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.result import AuditResult, Group, MetricRow, RangeGap
-from reports.blocks import Block, Card, Cards, Facts, Notice, Prose, Section, Side, Tile, Tiles
+from reports.blocks import Block, Card, Cards, Notice, Prose, Section, Side, Tile, Tiles
 from reports.format import (
     combination_label,
     count,
@@ -38,11 +38,11 @@ def build(result: AuditResult) -> Section:
         blocks.append(Notice("serious", "Nothing could be computed", words))
     else:
         blocks.append(Prose(_lead(result, metric)))
+        if result.spec.attributes:
+            blocks.append(Prose((_sources(result),)))
         cards = [_card(result, metric, list(names)) for names in result.spec.combinations]
         if cards:
             blocks.append(Cards(tuple(cards)))
-    if result.spec.attributes:
-        blocks.append(Facts(_sources(result)))
     return Section("scorecard", "Scorecard", tuple(blocks))
 
 
@@ -54,7 +54,7 @@ def _tiles(result: AuditResult, metric: str | None) -> Tiles:
         ends = interval(row.low, row.high, unit(result, metric))
         value = " ".join(filter(None, (number(row.value, unit(result, metric)), word)))
         detail = f"{ends}, {_DIRECTIONS[better(result, metric)]}" if ends else note_words(row.note)
-        tiles.append(Tile(f"{metric_title(metric)} ({plain(metric)})", value, detail))
+        tiles.append(Tile(_named(metric), value, detail))
     tiles.append(_second(result))
     base = row or next((r for r in result.metrics if not r.group and r.class_ is None), None)
     if base:
@@ -71,7 +71,13 @@ def _second(result: AuditResult) -> Tile | None:
     value = " ".join(filter(None, (number(row.value, unit(result, name)), word)))
     ends = interval(row.low, row.high, unit(result, name))
     sign = ", positive: over-estimated" if name == "bias" else ""
-    return Tile(f"{metric_title(name)} ({name})", value, ends + sign)
+    return Tile(_named(name), value, ends + sign)
+
+
+def _named(metric: str) -> str:
+    words = metric_title(metric)
+    same = words.replace(" ", "_") == metric
+    return words if same else f"{words} ({plain(metric)})"
 
 
 def _counts(result: AuditResult, base: MetricRow) -> list[Tile]:
@@ -120,9 +126,8 @@ def _lead(result: AuditResult, metric: str) -> tuple[str, ...]:
 
 def _card(result: AuditResult, metric: str, names: list[str]) -> Card:
     title = f"by {combination_label(names)}"
-    source = f"{source_words(result, names)}. " if len(names) == 1 else ""
-    if defined_by_age(result, names):
-        source += "Groups are made of age: partly regression to the mean."
+    made_of_age = defined_by_age(result, names)
+    source = "Groups are made of age: partly regression to the mean." if made_of_age else ""
     gap = range_gap(result, metric, names)
     if gap is None:
         return Card(
@@ -151,10 +156,10 @@ def _side(result: AuditResult, gap: RangeGap, role: str) -> Side | None:
     return Side(role, group_label(group), value, people)
 
 
-def _sources(result: AuditResult) -> tuple[tuple[str, str], ...]:
-    facts = []
+def _sources(result: AuditResult) -> str:
+    """Who assigned the groups, and how many faces have none."""
+    parts = []
     for name, spec in result.spec.attributes.items():
-        unknown = f"; {plural(spec.n_unknown, 'face')} unknown" if spec.n_unknown else ""
-        words = source_words(result, [name]).partition(": ")[2]
-        facts.append((f"{plain(name)} labels", words + unknown))
-    return tuple(facts)
+        unknown = f" ({plural(spec.n_unknown, 'face')} unknown)" if spec.n_unknown else ""
+        parts.append(source_words(result, [name]) + unknown)
+    return f"Group labels. {'; '.join(parts)}."

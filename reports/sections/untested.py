@@ -42,19 +42,15 @@ def build(result: AuditResult) -> Section | None:
             put("difference", gap.note, combination_label(gap.attributes), name, groups)
     if not values:
         return None
-    rows = [
-        [
-            Cell(why, head=True), Cell(what), Cell(where), Cell(_list(found["metrics"])),
-            Cell(_list(found["groups"])), Cell(count(counts[why, what, where]), counts[why, what, where]),
-        ]
-        for (why, what, where), found in values.items()
-    ]  # fmt: skip
+    rows = []
+    for key, found in values.items():
+        rows.append([
+            Cell(key[0], head=True), Cell(key[1]), Cell(key[2]), Cell(_list(found["metrics"])),
+            Cell(_list(found["groups"])), Cell(count(counts[key]), counts[key]),
+        ])  # fmt: skip
     columns = ("why", "what", "groups by", "metrics", "groups", "rows")
-    more = (
-        f"{count(len(rows) - MAX_ROWS)} more lines are in audit.json."
-        if len(rows) > MAX_ROWS
-        else None
-    )
+    cut = len(rows) - MAX_ROWS
+    more = f"{count(cut)} more lines are in audit.json." if cut > 0 else None
     lines = table(
         "untested-table", "Not computed or not tested", columns, rows[:MAX_ROWS], more=more
     )

@@ -24,11 +24,11 @@ NASTY = [
     "007",
 ]
 
-NAMES = {"gender": GENDERS, "race": RACES, "age": AGES}
-FEW = {"gender": "male", "race": "Indian", "age": "60+"}
+Values = dict[str, list[str | None]]
+NAMES: Values = {"gender": GENDERS, "race": RACES, "age": AGES}
 
 
-def age_record(*, simulated: bool = False, groups: dict[str, list[str | None]] | None = None,
+def age_record(*, simulated: bool = False, groups: Values | None = None,
                **changes: Any) -> AuditResult:  # fmt: skip
     """An age audit by gender, race, age and their intersections."""
     values = groups or NAMES
@@ -46,7 +46,7 @@ def age_record(*, simulated: bool = False, groups: dict[str, list[str | None]] |
     return AuditResult.model_validate(record | changes)
 
 
-def expression_record(*, simulated: bool = False, groups: dict[str, list[str | None]] | None = None,
+def expression_record(*, simulated: bool = False, groups: Values | None = None,
                       **changes: Any) -> AuditResult:  # fmt: skip
     """An expression audit by gender and race, with probabilities."""
     values = groups or {"gender": GENDERS, "race": RACES}
@@ -70,14 +70,14 @@ def expression_record(*, simulated: bool = False, groups: dict[str, list[str | N
     return AuditResult.model_validate(record | changes)
 
 
-def _groups(values: dict[str, list[str | None]]) -> Iterator[dict[str, str | None]]:
+def _groups(values: Values) -> Iterator[dict[str, str | None]]:
     yield {}
     for names in _combinations(values):
         for combination in itertools.product(*(values[name] for name in names)):
             yield dict(zip(names, combination, strict=True))
 
 
-def _combinations(values: dict[str, list[str | None]]) -> list[list[str]]:
+def _combinations(values: Values) -> list[list[str]]:
     names = list(values)
     return [list(c) for k in range(1, len(names) + 1) for c in itertools.combinations(names, k)]
 
@@ -88,7 +88,7 @@ def _wave(*parts: object) -> float:
 
 
 def _note(metric: str, group: dict[str, str | None]) -> str | None:
-    if len(group) == 3 and _wave(group) > 0.4 or (len(group) == 2 and _wave(group) > 0.97):
+    if (len(group) == 3 and _wave(group) > 0.4) or (len(group) == 2 and _wave(group) > 0.97):
         return "below_min_n"
     if metric == "slope" and "age" in group:
         return "range_restricted"
@@ -119,8 +119,9 @@ def _metric_spec(unit: str, better: str, name: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _record(task: str, values: dict[str, list[str | None]],
-            metrics: dict[str, tuple[str, str, float]], *, simulated: bool) -> dict[str, Any]:  # fmt: skip
+def _record(
+    task: str, values: Values, metrics: dict[str, tuple[str, str, float]], *, simulated: bool
+) -> dict[str, Any]:
     rows = [
         _row(metric, group, base, _note(metric, group))
         for metric, (_, _, base) in metrics.items()
@@ -148,12 +149,15 @@ def _record(task: str, values: dict[str, list[str | None]],
             "age_bands": [0, 10, 20, 40, 60] if task == "age" else None,
             "metrics": {m: _metric_spec(u, b, m) for m, (u, b, _) in metrics.items()},
         },
-        "metrics": rows, "gaps": list(_gaps(values, metrics, rows, margins)), "warnings": _warnings(simulated),
+        "metrics": rows, "gaps": list(_gaps(values, metrics, rows, margins)),
+        "warnings": _warnings(simulated),
     }  # fmt: skip
 
 
-def _gaps(values: dict[str, list[str | None]], metrics: dict[str, tuple[str, str, float]],
-          rows: Sequence[dict[str, Any]], margins: dict[str, float]) -> Iterator[dict[str, Any]]:  # fmt: skip
+def _gaps(
+    values: Values, metrics: dict[str, tuple[str, str, float]],
+    rows: Sequence[dict[str, Any]], margins: dict[str, float],
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     for metric, names in itertools.product(metrics, _combinations(values)):
         found = [
             row for row in rows
@@ -169,10 +173,11 @@ def _gaps(values: dict[str, list[str | None]], metrics: dict[str, tuple[str, str
         if len(valued) < 2:
             yield base | {"kind": kind, "value": None, "note": "single_group"}
             continue
+        sign = -1 if metrics[metric][1] == "higher" else 1
         yield (
             base
             | {"kind": kind}
-            | _pair(valued[-1], valued[0], margins.get(metric))
+            | _pair(valued[-1], valued[0], margins.get(metric), sign)
             | {"debiased": 0.8 * abs(valued[-1]["value"] - valued[0]["value"])}
         )
         for a, b in itertools.islice(itertools.combinations(found, 2), 25):
@@ -180,14 +185,15 @@ def _gaps(values: dict[str, list[str | None]], metrics: dict[str, tuple[str, str
         yield base | {"kind": "sd_between", "value": 0.3, "null_expected": 0.2, "note": "no_margin"}
 
 
-def _pair(a: dict[str, Any], b: dict[str, Any], margin: float | None) -> dict[str, Any]:
+def _pair(a: dict[str, Any], b: dict[str, Any], margin: float | None, sign: int = 1
+          ) -> dict[str, Any]:  # fmt: skip
     sides = {
         "a": a["group"], "b": b["group"], "n_a": a["n"], "n_b": b["n"],
         "n_subjects_a": a["n_subjects"], "n_subjects_b": b["n_subjects"],
     }  # fmt: skip
     if a["value"] is None or b["value"] is None:
         return sides | {"value": None, "note": "below_min_n"}
-    value = a["value"] - b["value"]
+    value = sign * (a["value"] - b["value"])
     half = math.hypot(a["high"] - a["value"], b["high"] - b["value"])
     verdict = None
     if margin is not None:
@@ -209,8 +215,8 @@ def _pair(a: dict[str, Any], b: dict[str, Any], margin: float | None) -> dict[st
 
 def _warnings(simulated: bool) -> list[dict[str, Any]]:
     warnings = [
-        {"code": "small_groups", "severity": "info", "message": "11 groups have fewer than 30 persons.",
-         "where": "gender × race × age"},
+        {"code": "small_groups", "severity": "info", "where": "gender × race × age",
+         "message": "11 groups have fewer than 30 persons."},
         {"code": "perceived_attribute", "severity": "warning",
          "message": "gender and race are as perceived by annotators.", "where": None},
         {"code": "failures", "severity": "serious", "message": "53 faces were not processed."},
@@ -220,13 +226,11 @@ def _warnings(simulated: bool) -> list[dict[str, Any]]:
     return warnings
 
 
-def _single_groups(values: dict[str, list[str | None]]) -> Iterator[dict[str, str | None]]:
+def _single_groups(values: Values) -> Iterator[dict[str, str | None]]:
     yield from (group for group in _groups(values) if len(group) <= 1)
 
 
-def _by_age(
-    name: str, values: dict[str, list[str | None]], base: float
-) -> Iterator[dict[str, Any]]:
+def _by_age(name: str, values: Values, base: float) -> Iterator[dict[str, Any]]:
     for group in _single_groups({k: v for k, v in values.items() if k != "age"}):
         for x in range(0, 90, 10):
             y = base + (x - 35) ** 2 / 900 + 0.5 * _wave(name, group, x)
@@ -238,7 +242,7 @@ def _by_age(
                    "n": 0 if gone else 400 - 4 * x}  # fmt: skip
 
 
-def _reliability(values: dict[str, list[str | None]]) -> Iterator[dict[str, Any]]:
+def _reliability(values: Values) -> Iterator[dict[str, Any]]:
     for group in _single_groups(values):
         for j in range(10):
             x = 0.05 + j / 10
@@ -246,10 +250,11 @@ def _reliability(values: dict[str, list[str | None]]) -> Iterator[dict[str, Any]
             gone = j == 0
             yield {"name": "reliability", "group": group, "x": x, "y": None if gone else y,
                    "z": (j + 1) / 55, "low": None if gone else max(0.0, y - 0.06),
-                   "high": None if gone else min(1.0, y + 0.06), "n": 0 if gone else 20 * j}  # fmt: skip
+                   "high": None if gone else min(1.0, y + 0.06),
+                   "n": 0 if gone else 20 * j}  # fmt: skip
 
 
-def _confusion(values: dict[str, list[str | None]]) -> Iterator[dict[str, Any]]:
+def _confusion(values: Values) -> Iterator[dict[str, Any]]:
     for group in _single_groups(values):
         for true, predicted in itertools.product(CLASSES, CLASSES):
             z = 70.0 if true == predicted else 15 + 5 * round(_wave(group, true, predicted))
