@@ -214,7 +214,7 @@ def _pair(a: dict[str, Any], b: dict[str, Any], margin: float | None, sign: int 
 
 
 def _warnings(simulated: bool) -> list[dict[str, Any]]:
-    warnings = [
+    warnings: list[dict[str, Any]] = [
         {"code": "small_groups", "severity": "info", "where": "gender × race × age",
          "message": "11 groups have fewer than 30 persons."},
         {"code": "perceived_attribute", "severity": "warning",
