@@ -189,12 +189,17 @@ def estimate(
     noise = _TOLERANCE**2 * np.einsum("gi,gii->g", steep**2, panel.moments)
     var = np.where(var <= noise, 0.0, var)
     df = np.minimum(who.m, who.effective) - 1
-    n_eff, normal = _effective_faces(metric, sums, value, var, who)
-    return Estimates(value, var, np.where(df > _TOLERANCE, df, np.nan), n_eff, normal), slope
+    n = metric.counts(sums) if metric.counts is not None else sums["n"]
+    n_eff, normal = _effective_faces(metric, n, value, var, who)
+    df = np.where(df > _TOLERANCE, df, np.nan)
+    m_eff = who.effective
+    if metric.interval == "wilson" and metric.parts is None:
+        n = m_eff = n_eff * (df + 1) / df
+    return Estimates(value, var, df, n_eff, normal, n, m_eff), slope
 
 
 def _effective_faces(
-    metric: Metric, sums: dict[str, FloatArray], value: FloatArray, var: FloatArray, who: Persons
+    metric: Metric, n: FloatArray, value: FloatArray, var: FloatArray, who: Persons
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Faces for Wilson's interval: n / deff.
 
@@ -204,7 +209,6 @@ def _effective_faces(
     none = np.zeros(len(value), dtype=np.bool_)
     if metric.interval != "wilson":
         return np.full(len(value), np.nan), none
-    n = metric.counts(sums) if metric.counts is not None else sums["n"]
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.minimum(np.where(var > 0, value * (1 - value) / var, np.inf), n)
     n_eff = np.where(who.rarer < _RARE, np.minimum(n_eff, who.m), n_eff)

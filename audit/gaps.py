@@ -108,11 +108,12 @@ def _pair_rows(
         rows = _rows(setting, block, metric, sides, found[0], "difference", "percentile")
         return rows + _rows(setting, block, metric, sides, found[1], "ratio", "percentile (log)")
     a, b, var, few = _pair_estimates(setting, block, metric, i, j)
-    method = "mover_wilson" if metric.interval == "wilson" else "cluster_t"
+    method = "score_neff" if metric.interval == "wilson" else "cluster_t"
     gap = _without(difference(metric.interval, a, b, var), few)
     rows = _rows(setting, block, metric, sides, gap, "difference", method, few=few)
     if metric.has_ratio:
         ratio = _exp(_without(log_ratio(metric.interval, a, b, var), few), a.value, b.value)
+        method = "mover_wilson" if metric.interval == "wilson" else "cluster_t"
         rows += _rows(setting, block, metric, sides, ratio, "ratio", f"{method} (log)", few=few)
     return rows
 
@@ -178,7 +179,7 @@ def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray)
     cov = rest_covariance(replace(block, panels=part), slope, rest_slope, (here, there))
     var = np.maximum(a_.var + b_.var - 2 * cov, 0)
     gap = _without(difference(metric.interval, a_, b_, var), few)
-    method = "mover_wilson" if metric.interval == "wilson" else "cluster_t"
+    method = "score_neff" if metric.interval == "wilson" else "cluster_t"
     return _rows(setting, block, metric, sides, gap, "vs_rest", method, few=few)
 
 
@@ -322,7 +323,7 @@ def range_estimates(
         )
         far = np.full(len(chosen), np.inf)
         plain = np.zeros(len(chosen), dtype=np.bool_)
-        e = Estimates(q.value[chosen], var, far, far, plain)
+        e = Estimates(q.value[chosen], var, far, far, plain, far, far)
         return e, np.zeros((len(chosen),) * 2), None
     if not metric.masked:
         cov = covariance_of(block, metric)[np.ix_(chosen, chosen)]

@@ -14,12 +14,20 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr
 
 from audit.hashing import FloatArray
-from audit.intervals import Estimates, critical, mover
+from audit.intervals import (
+    Estimates,
+    critical,
+    proportions,
+    score_critical,
+    score_limits,
+    score_p,
+    score_z,
+)
 from audit.metrics.core import Interval
 
 IntArray = npt.NDArray[np.int64]
 _UNSTABLE = 0.01
-_BISECTIONS = 45
+_CANDIDATES = 100
 _SLACK = 1e-9
 
 
@@ -92,20 +100,40 @@ def projection(
 ) -> tuple[float, float]:
     """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|.
 
-    A simultaneous interval is never narrower than the pair's own with the smaller df of the two.
+    A simultaneous interval is never narrower than the pair's own.
     """
-    low = _apart(kind, pairs, np.maximum(_joint(pairs, t_star, level), _own(kind, pairs, level)))
-    return max(0.0, float(np.nanmax(low))), float(np.nanmax(_reach(kind, pairs, level)))
+    own = _own(kind, pairs, level)
+    joint = np.maximum(own, _joint(pairs, t_star, level))
+    if kind != "wilson":
+        gap, se = np.abs(pairs.a.value - pairs.b.value), np.sqrt(pairs.var)
+        return max(0.0, float(np.nanmax(gap - joint * se))), float(np.nanmax(gap + own * se))
+    shares = proportions(pairs.a, pairs.b, pairs.rho)
+    gap, z = np.abs(shares.pa - shares.pb), np.abs(score_z(shares, np.zeros(len(own))))
+    se = gap / np.where(z > 0, z, np.nan)
+    near = _promising(gap - joint * se, z / joint)
+    far = _promising(gap + own * np.sqrt(0.25 / shares.na + 0.25 / shares.nb), gap, 1 / shares.na)
+    low, up = score_limits(shares.take(near), joint[near])
+    down, high = score_limits(shares.take(far), own[far])
+    least = np.nanmax(np.maximum(low, -up))
+    return max(0.0, float(least)), float(np.nanmax(np.maximum(high, -down)))
 
 
-def _df(kind: Interval, pairs: Pairs) -> FloatArray:
-    df = np.fmin(pairs.a.df, pairs.b.df) if kind == "wilson" else pairs.df
-    return np.where(np.isfinite(df), df, 1e9)
+def _promising(*ranks: FloatArray) -> IntArray:
+    """The pairs that lead by one of several criteria: all of them where there are few."""
+    if len(ranks[0]) <= _CANDIDATES:
+        return np.arange(len(ranks[0]))
+    leading = [np.argsort(-np.nan_to_num(rank, nan=-np.inf))[:_CANDIDATES] for rank in ranks]
+    return np.unique(np.concatenate(leading))
 
 
 def _own(kind: Interval, pairs: Pairs, level: float) -> FloatArray:
-    df = _df(kind, pairs)
-    return critical(df, np.zeros(len(df), dtype=np.bool_), level)
+    if kind == "wilson":
+        return score_critical(proportions(pairs.a, pairs.b, pairs.rho), level)
+    return critical(_finite_df(pairs), np.zeros(len(pairs.i), dtype=np.bool_), level)
+
+
+def _finite_df(pairs: Pairs) -> FloatArray:
+    return np.where(np.isfinite(pairs.df), pairs.df, 1e9)
 
 
 def _joint(pairs: Pairs, t_star: FloatArray | None, level: float) -> float:
@@ -116,28 +144,16 @@ def _joint(pairs: Pairs, t_star: FloatArray | None, level: float) -> float:
     return float(np.inf if k < 1 else np.sort(t_star)[-k])
 
 
-def _apart(kind: Interval, pairs: Pairs, c: FloatArray) -> FloatArray:
-    """How far apart every pair is at least, at a critical value; negative where 0 is inside."""
-    if kind == "wilson":
-        low, high = mover(pairs.a, pairs.b, pairs.rho, c, c, log=False)
-        return np.maximum(low, -high)
-    return np.abs(pairs.a.value - pairs.b.value) - c * np.sqrt(pairs.var)
-
-
-def _reach(kind: Interval, pairs: Pairs, level: float) -> FloatArray:
-    """How far apart every pair is at most, by its own two-sided interval."""
-    if kind == "wilson":
-        za, zb = (critical(e.df, e.normal, level) for e in (pairs.a, pairs.b))
-        low, high = mover(pairs.a, pairs.b, pairs.rho, za, zb, log=False)
-        return np.maximum(high, -low)
-    half = _own(kind, pairs, level) * np.sqrt(pairs.var)
-    return np.abs(pairs.a.value - pairs.b.value) + half
-
-
 def projection_p(kind: Interval, pairs: Pairs, t_star: FloatArray | None) -> float:
     """The p-value whose inversion is the lower end: below 0.05 exactly where low > 0."""
-    observed = _largest_critical(kind, pairs)
-    own = 2 * stdtr(_df(kind, pairs), -observed)
+    if kind == "wilson":
+        shares = proportions(pairs.a, pairs.b, pairs.rho)
+        observed = np.abs(score_z(shares, np.zeros(len(pairs.i))))
+        own = score_p(shares, observed)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            observed = np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var)
+        own = 2 * stdtr(_finite_df(pairs), -observed)
     if t_star is None:
         joint = np.minimum(2 * ndtr(-observed) * len(observed), 1.0)
     else:
@@ -145,19 +161,6 @@ def projection_p(kind: Interval, pairs: Pairs, t_star: FloatArray | None) -> flo
         beyond = len(ordered) - np.searchsorted(ordered, observed - _SLACK)
         joint = (1 + beyond) / (len(ordered) + 1)
     return float(np.nanmin(np.maximum(own, joint)))
-
-
-def _largest_critical(kind: Interval, pairs: Pairs) -> FloatArray:
-    """The largest critical value at which every pair's interval still excludes 0."""
-    if kind != "wilson":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var))
-    small, large = np.zeros(len(pairs.i)), np.full(len(pairs.i), 1e3)
-    for _ in range(_BISECTIONS):
-        middle = (small + large) / 2
-        outside = _apart(kind, pairs, middle) > 0
-        small, large = np.where(outside, middle, small), np.where(outside, large, middle)
-    return small
 
 
 def choose(values: FloatArray, persons: FloatArray, names: list[str], *, largest: bool) -> int:

@@ -175,7 +175,8 @@ def _sd(s: Sums) -> Array:
 
 
 def _covariance(s: Sums) -> Array:
-    return divide(s["age_pred"], s["w"]) - divide(s["age"], s["w"]) * divide(s["pred"], s["w"])
+    product = divide(s["age"], s["w"]) * divide(s["pred"], s["w"])
+    return np.asarray(divide(s["age_pred"], s["w"]) - product)
 
 
 def _pearson(s: Sums) -> Array:

@@ -1,0 +1,129 @@
+"""Many simulated audits at once: every run is a pair of groups of one large table.
+
+The engine under test does all the work (features, sums by person, values, intervals, gaps); a run
+differs from a real audit only in having thousands of neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from audit.bands import DECADES
+from audit.block import Block, Setting, build_block
+from audit.collect import collect_table, table_bands
+from audit.gaps import _pair_estimates
+from audit.groups import grouping
+from audit.intervals import Contrast, difference, limits
+from audit.metrics.age import age_layout, age_metrics
+from audit.predictions import predictions_from_frame
+from audit.simulate import person_errors, person_hits
+from audit.units import group_sums
+
+Draw = Callable[[int, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+ROWS = 600_000
+
+
+def normal_errors(m, photos, rng):
+    return person_errors(m, photos, rng)
+
+
+def heavy_errors(m, photos, rng):
+    return person_errors(m, photos, rng, heavy=True)
+
+
+def hits(accuracy: float) -> Draw:
+    """Errors of 0 (hit) or 20 years, so that cs5 is the accuracy."""
+
+    def draw(m, photos, rng):
+        hit, person = person_hits(m, photos, rng, accuracy=accuracy, icc=0.4)
+        return np.where(hit, 0.0, 20.0), person
+
+    return draw
+
+
+@dataclass(frozen=True)
+class World:
+    """Two groups of independent persons with the same truth, so the true gap is 0."""
+
+    draw: Draw
+    persons: tuple[int, int]
+    photos: int
+    metric: str
+    truth: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    value: float
+    gap: float
+    gap_excludes: float
+
+
+def truth_of(draw: Draw, metric: str, seed: int = 99) -> float:
+    error, _ = draw(2_000_000, np.ones(2_000_000, dtype=np.int64), np.random.default_rng(seed))
+    return float(np.abs(error).mean() if metric == "mae" else (np.abs(error) <= 5).mean())
+
+
+def coverage(world: World, runs: int, seed: int, *, by_person: bool = True) -> Coverage:
+    """Share of runs whose 95 % interval holds the truth: of one group's value, and of the gap."""
+    value, gap, outside = [], [], []
+    for block, metric, n in _blocks(world, runs, seed, by_person=by_person):
+        a, b = np.arange(n), n + np.arange(n)
+        low, high = limits(metric.interval, block.estimates[metric.key], 0.95)
+        value.append(((low <= world.truth) & (world.truth <= high))[a])
+        contrast = _gap(block, metric, a, b)
+        inside = (contrast.low <= 0) & (contrast.high >= 0)
+        assert np.array_equal(contrast.p < 0.05, ~inside)
+        gap.append(inside)
+        outside.append(~inside)
+    parts = (np.concatenate(x).mean() for x in (value, gap, outside))
+    return Coverage(*map(float, parts))
+
+
+def _gap(block: Block, metric, a, b) -> Contrast:
+    setting = _setting()
+    return difference(metric.interval, *_pair_estimates(setting, block, metric, a, b)[:3])
+
+
+def _setting() -> Setting:
+    layout = age_layout()
+    metrics = tuple(m for m in age_metrics() if m.name in {"mae", "cs5"})
+    return Setting(metrics, {}, layout, np.arange(layout.size), 0, 0, 2, all_pairs=False)
+
+
+def _blocks(world: World, runs: int, seed: int, *, by_person: bool) -> Iterator[tuple]:
+    per_run = sum(world.persons) * world.photos
+    step = max(1, min(runs, ROWS // per_run))
+    rng = np.random.default_rng(seed)
+    for start in range(0, runs, step):
+        n = min(step, runs - start)
+        frame = pd.concat([_side(world, side, n, rng) for side in (0, 1)], ignore_index=True)
+        if not by_person:
+            frame = frame.drop(columns="subject_id")
+        table = predictions_from_frame(frame, task="age")
+        bands = table_bands([table], DECADES)
+        found = collect_table([table], ("group",), None, bands, "image", 2 * n)
+        item = grouping(found.sums.cells, found.attributes, ("group",), found.order)
+        setting = _setting()
+        metric = next(m for m in setting.metrics if m.name == world.metric)
+        one = replace(setting, metrics=(metric,))
+        yield build_block(one, item, group_sums(found.sums, item), {}), metric, n
+
+
+def _side(world: World, side: int, runs: int, rng: np.random.Generator) -> pd.DataFrame:
+    m = world.persons[side]
+    error, person = world.draw(runs * m, np.full(runs * m, world.photos, dtype=np.int64), rng)
+    run = person // m
+    subject = person + side * 10_000_000
+    return pd.DataFrame(
+        {
+            "subject_id": subject,
+            "age": 40.0,
+            "age_pred": 40.0 + error,
+            "group": np.char.add(f"{side}-", np.char.zfill(run.astype("U5"), 5)),
+        }
+    )
