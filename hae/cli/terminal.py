@@ -55,7 +55,7 @@ def _overall(result: AuditResult) -> str:
 
 
 def _table(result: AuditResult, gaps: list[RangeGap]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("by", "worst", "best", "difference [95 %]"):
         table.add_column(name, overflow="fold")
     for gap in gaps:

