@@ -121,9 +121,10 @@ def replicate_quantiles(
     found = [np.empty((2, len(qs), len(weights), len(g.groups))) for g in groupings]
     members = [_membership(g, n_cells) for g in groupings]
     step = max(1, _BUDGET // (histogram.shape[0]))
+    columns = np.ascontiguousarray(weights.T)
     for start in range(0, len(weights), step):
         part = slice(start, start + step)
-        counts = histogram @ np.ascontiguousarray(weights[part].T)
+        counts = histogram @ columns[:, part]
         cells = counts.reshape(n_cells, -1)
         for out, member, g in zip(found, members, groupings, strict=True):
             summed = (member @ cells).reshape(member.shape[0], len(EDGES), -1)

@@ -23,7 +23,7 @@ from audit.intervals import Contrast, Estimates, difference, log_ratio, order_p
 from audit.metrics.core import Metric
 from audit.ranges import all_pairs, choose, cross_fitted, max_t, projection, projection_p
 from audit.result import AdjustedGap, AggregateGap, PairGap, RangeGap, RestGap
-from audit.values import percentile_limits
+from audit.values import MIN_REPLICATES, percentile_limits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -392,7 +392,7 @@ def _projected(
         t_star = max_t(kind, e, cov, boot.values, boot.variances)
         if t_star is None:
             return "unstable_replicates"
-        if len(t_star) < 39:
+        if len(t_star) < MIN_REPLICATES:
             return "too_few_replicates"
     pairs = all_pairs(e, cov)
     content["low"], content["high"] = projection(kind, pairs, t_star, 0.95)

@@ -8,6 +8,7 @@ Donner, 2008, doi:10.1002/sim.3095).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from audit.metrics.core import Interval
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Limits = tuple[FloatArray, FloatArray]
-_BISECTIONS = 60
+_BISECTIONS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,12 +284,17 @@ def log_ratio(kind: Interval, a: Estimates, b: Estimates, var_difference: FloatA
     return _t_contrast(np.where(near, np.nan, value), var, _welch_df(xa, xb))
 
 
+def order_rank(n: int, tail: float) -> int:
+    """The largest k with k / (n + 1) below the tail, so that p < tail exactly beyond the limit."""
+    return math.ceil((n + 1) * tail - 1e-9) - 1
+
+
 def order_interval(samples: FloatArray, level: float) -> tuple[float, float]:
     """Percentile interval by order statistics, so that ``order_p`` is its exact inversion.
 
-    With B samples the limits are the k-th smallest and k-th largest, k = floor((B + 1) tail).
+    The limits are the k-th smallest and k-th largest of B, k the largest below (B + 1) tail.
     """
-    k = int((len(samples) + 1) * (1 - level) / 2)
+    k = order_rank(len(samples), (1 - level) / 2)
     if k < 1:
         return np.nan, np.nan
     ordered = np.sort(samples)

@@ -17,6 +17,7 @@ from audit.hashing import FloatArray
 from audit.intervals import (
     Estimates,
     critical,
+    order_rank,
     proportions,
     score_critical,
     score_limits,
@@ -140,7 +141,7 @@ def _joint(pairs: Pairs, t_star: FloatArray | None, level: float) -> float:
     """The critical value of max-T; without replicates that of Bonferroni's normal."""
     if t_star is None:
         return float(ndtri(1 - (1 - level) / len(pairs.i) / 2))
-    k = int((len(t_star) + 1) * (1 - level))
+    k = order_rank(len(t_star), 1 - level)
     return float(np.inf if k < 1 else np.sort(t_star)[-k])
 
 

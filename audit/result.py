@@ -228,7 +228,7 @@ class Spec(_Record):
     min_n: int
     level: float = 0.95
     classes: list[str] | None = None
-    bands: list[list[float | None]] | None = None
+    bands: list[list[Number]] | None = None
     age_bands: list[float] | None = None
     margins: dict[str, float] = {}
     families: str = "one metric x one attribute combination"

@@ -22,6 +22,7 @@ METHODS = {
     "percentile": "percentile",
 }
 UNSTABLE = 0.01
+MIN_REPLICATES = 40
 
 
 def metric_rows(
@@ -156,7 +157,7 @@ def _note(
         return "one_subject"
     if metric.quantile is not None:
         n = len(block.quantiles[metric.key].replicates)
-        return "too_few_replicates" if n < 39 else "unstable_replicates"
+        return "too_few_replicates" if n < MIN_REPLICATES else "unstable_replicates"
     if metric.masked and class_support(block, setting)[2][g].any():
         return "few_per_class"
     return "zero_variance"
