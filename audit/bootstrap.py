@@ -22,7 +22,8 @@ from audit.units import GroupedSums, Rows, Values
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 N_FOLDS, N_SPLITS = 5, 8
-_BUDGET = 2**24
+_BUDGET = 2**25
+_CACHED = 64
 
 
 def boot_weights(keys: Keys, seed: int, n_boot: int) -> FloatArray:
@@ -120,18 +121,17 @@ def replicate_quantiles(
     n_cells = histogram.shape[0] // len(EDGES)
     found = [np.empty((2, len(qs), len(weights), len(g.groups))) for g in groupings]
     members = [_membership(g, n_cells) for g in groupings]
-    step = max(1, _BUDGET // (histogram.shape[0]))
-    columns = np.ascontiguousarray(weights.T)
-    for start in range(0, len(weights), step):
-        part = slice(start, start + step)
-        counts = histogram @ columns[:, part]
+    for start in range(0, len(weights), _CACHED):
+        part = slice(start, start + _CACHED)
+        counts = histogram @ np.ascontiguousarray(weights[part].T)
         cells = counts.reshape(n_cells, -1)
         for out, member, g in zip(found, members, groupings, strict=True):
             summed = (member @ cells).reshape(member.shape[0], len(EDGES), -1)
-            cumulative = np.cumsum(summed, axis=1)
-            rest = cumulative[g.known].sum(axis=0) - cumulative
+            for b in range(1, len(EDGES)):
+                summed[:, b] += summed[:, b - 1]
+            rest = summed[g.known].sum(axis=0) - summed
             for i, q in enumerate(qs):
-                out[0, i, part] = grid_quantiles(cumulative, q).T
+                out[0, i, part] = grid_quantiles(summed, q).T
                 out[1, i, part] = grid_quantiles(rest, q).T
     return found
 

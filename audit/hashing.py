@@ -74,11 +74,11 @@ def poisson_weights(keys: Keys, seed: int, first: int, count: int) -> FloatArray
     table = _poisson_table()
     weights = np.empty((count, len(keys)))
     for word in range(first // _LANES, (first + count - 1) // _LANES + 1 if count else 0):
-        bits = _words(keys, _BOOTSTRAP, seed, word)
+        lanes = _words(keys, _BOOTSTRAP, seed, word).astype("<u8").view("<u2").reshape(-1, _LANES)
         for lane in range(_LANES):
             row = word * _LANES + lane - first
             if 0 <= row < count:
-                weights[row] = table[(bits >> np.uint64(16 * lane)) & np.uint64(0xFFFF)]
+                weights[row] = table[lanes[:, lane]]
     return weights
 
 
