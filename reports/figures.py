@@ -14,12 +14,13 @@ from typing import Any, Literal
 from reports.blocks import Spec
 from reports.format import plot_text
 
-Role = Literal["plain", "worst", "best", "none", "gap", "inconclusive"]
+Role = Literal["plain", "worst", "best", "small", "none", "gap", "inconclusive"]
 
 MARKS: dict[Role, tuple[str, str, str]] = {
     "plain": ("var(--mark-1)", "circle", "group"),
     "worst": ("var(--mark-2)", "diamond", "worst"),
     "best": ("var(--mark-3)", "square", "best"),
+    "small": ("var(--mark-4)", "circle-open", "too few persons to be tested"),
     "gap": ("var(--mark-2)", "diamond", "verdict: gap"),
     "none": ("var(--mark-3)", "square", "verdict: no material gap"),
     "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
@@ -106,7 +107,7 @@ def forest(
         "automargin": True, "zeroline": False, "ticks": "", "showgrid": False,
     }  # fmt: skip
     layout = _layout(axis, "")
-    layout["yaxis"] = rows | {"ticktext": [plot_text(m.label) for m in marks]}
+    layout["yaxis"] = rows | {"ticktext": [plot_text(m.label, 44) for m in marks]}
     layout["yaxis2"] = rows | {
         "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
             }  # fmt: skip
@@ -224,7 +225,7 @@ def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = Fa
     layout = _layout("", "")
     for name, labels in (("xaxis", grid.columns), ("yaxis", grid.rows)):
         layout[name] |= {"tickmode": "array", "tickvals": list(range(len(labels))),
-                         "ticktext": [plot_text(label, 22) for label in labels],
+                         "ticktext": [plot_text(label, 40) for label in labels],
                          "showgrid": False, "zeroline": False, "ticks": ""}  # fmt: skip
     layout["yaxis"]["autorange"] = "reversed"
     layout["xaxis"] |= {"side": "top"}

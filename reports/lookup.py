@@ -99,7 +99,10 @@ def defined_by_age(result: AuditResult, attributes: Sequence[str]) -> bool:
 
 
 def groups_in_order(result: AuditResult, attributes: Sequence[str], metric: str) -> list[Group]:
-    """The groups of a combination, worst first; groups of age stay in the order of age."""
+    """The groups of a combination, worst first, those too small to be tested and unknown ones last.
+
+    Groups of age alone stay in the order of age.
+    """
     rows = [row for row in rows_of(result, attributes) if row.class_ is None]
     by_group: dict[tuple[str | None, ...], MetricRow] = {}
     for row in rows:
@@ -111,12 +114,19 @@ def groups_in_order(result: AuditResult, attributes: Sequence[str], metric: str)
         order = {value: i for i, value in enumerate(result.spec.attributes["age"].values)}
         keys.sort(key=lambda key: order.get(key[0] or "", len(order)))
     else:
-        keys.sort(key=lambda key: _badness(by_group[key], metric, better(result, metric)))
+        keys.sort(key=lambda key: _badness(result, by_group[key], metric))
     return [dict(zip(attributes, key, strict=True)) for key in keys]
 
 
-def _badness(row: MetricRow, metric: str, direction: str) -> tuple[bool, bool, float]:
+def is_small(result: AuditResult, row: MetricRow) -> bool:
+    """Whether a group has fewer persons than the record tests."""
+    return row.n_subjects < result.spec.min_n
+
+
+def _badness(result: AuditResult, row: MetricRow, metric: str) -> tuple[bool, bool, bool, float]:
+    """Sorts the worst first; unknown, untested and missing ones follow, whatever their value."""
+    unknown, small = None in row.group.values(), is_small(result, row)
     if row.value is None or row.metric != metric:
-        return (None in row.group.values(), True, 0.0)
-    worst_first = {"higher": row.value, "zero": -abs(row.value)}.get(direction, -row.value)
-    return (None in row.group.values(), False, worst_first)
+        return (unknown, True, True, 0.0)
+    worst_first = {"higher": row.value, "zero": -abs(row.value)}
+    return (unknown, small, False, worst_first.get(better(result, metric), -row.value))

@@ -5,6 +5,7 @@
   const plots = () => [...document.querySelectorAll(".plot")];
   const PRINT_WIDTH = 660;
   const NARROW = 520;
+  const LABEL = 24;
 
   async function unpack(base64) {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -23,6 +24,19 @@
     return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, coloured(v, style)]));
   }
 
+  // Labels are escaped for plotly: an entity is one character.
+  function cut(label) {
+    const letters = label.match(/&(?:amp|lt|gt);|./gsu) || [];
+    if (letters.length <= LABEL) return label;
+    return letters.slice(0, LABEL / 2).join("") + "…" + letters.slice(1 - LABEL / 2).join("");
+  }
+
+  // Where cells are narrower than their numbers, colour and hover have to do.
+  function small(trace) {
+    const crowded = trace.x.length > 4;
+    return { ...trace, showscale: false, texttemplate: crowded ? "" : trace.texttemplate };
+  }
+
   function sized(plot, spec, width) {
     const figure = coloured(spec, getComputedStyle(document.documentElement));
     const layout = { ...figure.layout, width, height: Number(plot.dataset.height) };
@@ -33,6 +47,8 @@
         layout.yaxis2 = { ...layout.yaxis2, visible: false };
         layout.margin = { ...layout.margin, r: 8 };
       }
+      if (layout.yaxis) layout.yaxis = { ...layout.yaxis, ticktext: layout.yaxis.ticktext?.map(cut) };
+      figure.data = figure.data.map((trace) => (trace.type === "heatmap" ? small(trace) : trace));
       // The counts on the right give way to the intervals; the table has them.
       layout.annotations = (layout.annotations || []).filter((a) => a.name !== "right");
     }

@@ -14,7 +14,7 @@ SOURCES = {
     "self_reported": "as the people themselves reported it",
     "perceived": "as perceived by somebody else",
     "predicted": "as predicted by a model",
-    "unknown": "who assigned it is not stated",
+    "unknown": "not stated",
 }
 
 REGRESSION = (

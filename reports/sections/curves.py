@@ -23,7 +23,11 @@ class Curve:
 
 
 def curves_of(result: AuditResult, name: str) -> dict[tuple[str, ...], list[Curve]]:
-    """The curves of one name by the attributes of their groups; ``()`` is everyone."""
+    """The curves of one name by the attributes of their groups; ``()`` is everyone.
+
+    Only the simplest groups of the record are drawn, single attributes as a rule: curves of
+    intersections rest on too few faces to be read as curves.
+    """
     points: dict[tuple[tuple[str, str | None], ...], list[CurveRow]] = {}
     for row in result.curves:
         if row.name == name:
@@ -32,7 +36,8 @@ def curves_of(result: AuditResult, name: str) -> dict[tuple[str, ...], list[Curv
     for key, rows in points.items():
         group = dict(key)
         arranged.setdefault(tuple(group), []).append(Curve(group, tuple(rows)))
-    return arranged
+    simplest = min((len(names) for names in arranged if names), default=0)
+    return {names: found for names, found in arranged.items() if len(names) <= simplest}
 
 
 def line_of(curve: Curve, unit: str, *, quiet: bool = False) -> Line:

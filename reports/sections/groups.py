@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from audit.result import AuditResult, Group, MetricRow
+from audit.result import AuditResult, Group, MetricRow, RangeGap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
-from reports.figures import Mark, forest
+from reports.figures import Mark, Role, forest
 from reports.format import (
     combination_label,
     count,
@@ -23,6 +23,7 @@ from reports.lookup import (
     defined_by_age,
     groups_in_order,
     headline,
+    is_small,
     metric_row,
     range_gap,
     rows_of,
@@ -72,8 +73,7 @@ def _forest(
     marks = []
     for group in groups[:MAX_MARKS]:
         row = metric_row(result, metric, group)
-        role = "worst" if gap and group == gap.a else "best" if gap and group == gap.b else "plain"
-        marks.append(_mark(row, group, role, u))
+        marks.append(_mark(row, group, _role(result, row, gap), u))
     reference = whole.value if whole else None
     axis = f"{metric_title(metric)}, {plain(u)}" if u else metric_title(metric)
     spec, height = forest(
@@ -90,11 +90,21 @@ def _forest(
     )
     if len(groups) > MAX_MARKS:
         caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."
+    if any(mark.role == "small" for mark in marks):
+        caption += f" Hollow: fewer than {result.spec.min_n} persons, shown but not tested."
     panel = Panel(f"{id}-plot", title, f"{title}. {', '.join(said)}.", spec, height)
     return Figure(f"{id}-figure", title, caption, (panel,), _chosen(result, names, groups, id))
 
 
-def _mark(row: MetricRow | None, group: Group, role: str, u: str) -> Mark:
+def _role(result: AuditResult, row: MetricRow | None, gap: RangeGap | None) -> Role:
+    if row is None or is_small(result, row):
+        return "small"
+    if gap is None:
+        return "plain"
+    return "worst" if row.group == gap.a else "best" if row.group == gap.b else "plain"
+
+
+def _mark(row: MetricRow | None, group: Group, role: Role, u: str) -> Mark:
     label = group_label(group)
     if row is None or row.value is None:
         why = missing(row.note if row else None)
@@ -103,7 +113,7 @@ def _mark(row: MetricRow | None, group: Group, role: str, u: str) -> Mark:
     right = f"{count(row.n)} / {count(row.n_subjects)}"
     people = plural(row.n_subjects, "person", "people")
     hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}, {people}"
-    return Mark(label, row.value, row.low, row.high, right, hover, role)  # type: ignore[arg-type]
+    return Mark(label, row.value, row.low, row.high, right, hover, role)
 
 
 def _index(rows: list[MetricRow]) -> Index:

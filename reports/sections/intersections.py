@@ -14,7 +14,7 @@ from reports.format import (
     plural,
     row_estimate,
 )
-from reports.lookup import better, headline, rows_of, unit
+from reports.lookup import better, headline, is_small, rows_of, unit
 from reports.words import by, level_words, mark_of
 
 MAX_ROWS = 40
@@ -37,8 +37,9 @@ def build(result: AuditResult) -> Section | None:
         return None
     words = (
         "Each cell is a group of faces that share all its attributes. An empty cell has no value; "
-        "its reason is in the table. Colour orders the cells, intervals say how sure each one is: "
-        "neighbouring colours are often not distinguishable."
+        "its reason is in the table. In brackets: too few persons to be tested. Colour orders the "
+        "cells, intervals say how sure each one is: neighbouring colours are often not "
+        "distinguishable."
     )
     return Section("intersections", "Intersections", (Prose((words,)), *blocks))
 
@@ -52,7 +53,7 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
     cells = {(tuple(r.group[n] for n in down), r.group[across]): r for r in rows}
     tops = _ordered(result, across, {column for _, column in cells})
     sides = list(dict.fromkeys(row for row, _ in cells))
-    grid = _grid(cells, sides[:MAX_ROWS], tops, down, unit(result, metric))
+    grid = _grid(result, cells, sides[:MAX_ROWS], tops, down, unit(result, metric))
     zero = better(result, metric) == "zero"
     direction = {"lower": "higher is worse", "higher": "lower is worse"}
     label = direction.get(better(result, metric), "0 is best" if zero else "")
@@ -75,8 +76,8 @@ def _ordered(result: AuditResult, name: str, found: set[str | None]) -> list[str
 
 
 def _grid(
-    cells: dict[tuple[Key, str | None], MetricRow], sides: list[Key], tops: list[str | None],
-    down: list[str], u: str,
+    result: AuditResult, cells: dict[tuple[Key, str | None], MetricRow], sides: list[Key],
+    tops: list[str | None], down: list[str], u: str,
 ) -> Grid:  # fmt: skip
     def label(side: Key) -> str:
         return group_label(dict(zip(down, side, strict=True)))
@@ -86,9 +87,16 @@ def _grid(
         rows=[label(side) for side in sides],
         columns=[group_label({"": top}) for top in tops],
         values=[[row.value if row else None for row in line] for line in found],
-        texts=[[number(row.value, u) if row else "" for row in line] for line in found],
+        texts=[[_text(result, row, u) for row in line] for line in found],
         hovers=[[_hover(row, u) if row else "" for row in line] for line in found],
     )
+
+
+def _text(result: AuditResult, row: MetricRow | None, u: str) -> str:
+    if row is None:
+        return ""
+    small = row.value is not None and is_small(result, row)
+    return f"({number(row.value, u)})" if small else number(row.value, u)
 
 
 def _hover(row: MetricRow, u: str) -> str:

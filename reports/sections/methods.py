@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from audit.notes import NOTES
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
@@ -71,7 +73,9 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
 def _band(ends: list[float | None]) -> str:
     low, high = (*ends, None, None)[:2]
     low_text = "" if low is None else f"{low:g}"
-    return f"{low_text} and older" if high is None else f"[{low_text}, {high:g})"
+    return (
+        f"{low_text} and older" if high is None or math.isinf(high) else f"[{low_text}, {high:g})"
+    )
 
 
 def _notes(result: AuditResult) -> list[list[Cell]]:

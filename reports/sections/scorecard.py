@@ -19,7 +19,7 @@ from reports.format import (
     unit_word,
 )
 from reports.lookup import better, defined_by_age, headline, metric_row, range_gap, unit
-from reports.words import badge, how_sure, level_words, source_words
+from reports.words import SOURCES, badge, by, how_sure, level_words
 
 _DIRECTIONS = {
     "lower": "lower is better",
@@ -108,13 +108,12 @@ def _lead(result: AuditResult, metric: str) -> tuple[str, ...]:
     plain_gaps = [gap for gap in found if not defined_by_age(result, gap.attributes)] or found
     if not plain_gaps:
         return ("No difference between groups could be computed; each card says why.",)
-    top = max(plain_gaps, key=lambda gap: gap.value or 0.0)
+    sure = [gap for gap in plain_gaps if gap.low is not None and gap.low > 0]
+    top = max(sure or plain_gaps, key=lambda gap: gap.value or 0.0)
     u = unit(result, metric)
     difference = estimate(top.value, top.low, top.high, u, unit_word(u))
-    sentence = (
-        f"The widest difference in {metric_title(metric)} is {difference}, between groups "
-        f"by {combination_label(top.attributes)}"
-    )
+    words = "The widest difference whose interval excludes 0" if sure else "The widest difference"
+    sentence = f"{words} in {metric_title(metric)} is {difference}, {by(top.attributes)}"
     if top.a and top.b:
         sentence += f": {group_label(top.a)} is served worst, {group_label(top.b)} best"
     caution = (
@@ -158,8 +157,9 @@ def _side(result: AuditResult, gap: RangeGap, role: str) -> Side | None:
 
 def _sources(result: AuditResult) -> str:
     """Who assigned the groups, and how many faces have none."""
-    parts = []
+    names: dict[str, list[str]] = {}
     for name, spec in result.spec.attributes.items():
         unknown = f" ({plural(spec.n_unknown, 'face')} unknown)" if spec.n_unknown else ""
-        parts.append(source_words(result, [name]) + unknown)
-    return f"Group labels. {'; '.join(parts)}."
+        names.setdefault(SOURCES[spec.source], []).append(plain(name) + unknown)
+    parts = [f"{', '.join(found)}: {words}" for words, found in names.items()]
+    return f"Source of the group labels: {'; '.join(parts)}."

@@ -1,0 +1,197 @@
+"""The report in a real browser: quiet, self-sufficient, accessible, printable."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.result import AuditResult
+from reports.page import write_report
+from tests.reports.records import GENDERS, NASTY, age_record, expression_record
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+    "--disable-component-update", "--no-first-run", "--disable-quic",
+]  # fmt: skip
+RECORDS = {
+    "age": lambda: age_record(simulated=True),
+    "expression": expression_record,
+    "names": lambda: expression_record(
+        groups={"name <b>x</b>": [*NASTY, "x" * 300], "gender": GENDERS}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    for name, record in RECORDS.items():
+        write_report(record(), folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in RECORDS}
+
+
+def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str], list[str]]:
+    """The page with its figures drawn, what it wrote to the console, what it asked for."""
+    page = browser.new_context(**context).new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-figures=drawn]", timeout=60_000)
+    return page, said, asked
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_quiet_alone_and_accessible(
+    browser: Any, files: dict[str, Path], name: str, scheme: str
+) -> None:
+    page, said, asked = opened(browser, files[name], color_scheme=scheme)
+    assert said == []
+    assert asked == [files[name].as_uri()]
+    plots = page.locator(".plot").count()
+    assert page.locator(".plot svg.main-svg").count() >= plots > 0
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    found = axe.Axe().run(page).response["violations"]
+    grave = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in grave] == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("width", [360, 1440])
+def test_never_scrolls_sideways(
+    browser: Any, files: dict[str, Path], name: str, width: int
+) -> None:
+    page, _, _ = opened(browser, files[name], viewport={"width": width, "height": 800})
+    for unfold in (False, True):
+        page.evaluate(f"document.querySelectorAll('details').forEach(d => {{ d.open = {str(unfold).lower()} }})")  # fmt: skip # noqa: E501
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("scrollTo(999, 0), scrollX") == 0
+    page.context.close()
+
+
+def test_names_are_shown_as_text_in_figures(browser: Any, files: dict[str, Path]) -> None:
+    page, said, _ = opened(browser, files["names"], viewport={"width": 1440, "height": 900})
+    labels = page.locator("#groups-0-plot .yaxislayer-above text, #groups-0-plot .ytick text")
+    texts = labels.all_text_contents()
+    assert any(text.startswith("<script>alert('group')") for text in texts)
+    assert any(text.startswith('<a href="javascript') for text in texts)
+    assert page.locator(".plot a").count() == 0
+    assert page.locator(".plot tspan[style*='bold']").count() == 0
+    assert said == []
+    page.context.close()
+
+
+def test_tab_reaches_every_control(browser: Any, files: dict[str, Path]) -> None:
+    page, _, _ = opened(browser, files["expression"], viewport={"width": 1440, "height": 900})
+    controls = "a[href], button, summary, [tabindex='0']"
+    visible = page.evaluate(
+        f'[...document.querySelectorAll("{controls}")].filter(e => e.checkVisibility()).length'
+    )
+    reached = set()
+    for _ in range(visible + 5):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                f'[...document.querySelectorAll("{controls}")].indexOf(document.activeElement)'
+            )
+        )
+    assert len(reached - {-1}) == visible
+    page.context.close()
+
+
+def test_keyboard_unfolds_and_sorts(browser: Any, files: dict[str, Path]) -> None:
+    page, _, _ = opened(browser, files["expression"])
+    page.locator("#groups-1-figure summary").focus()
+    page.keyboard.press("Enter")
+    head = page.locator("#groups-1-table thead th", has_text="accuracy").first
+    column = head.evaluate("th => th.cellIndex")
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    values = page.locator(f"#groups-1-table tbody tr > :nth-child({column + 1})")
+    numbers = [float(text.split()[0]) for text in values.all_text_contents() if text[0] != "—"]
+    assert numbers == sorted(numbers)
+    page.context.close()
+
+
+def test_download_is_the_record_and_needs_no_request(
+    browser: Any, files: dict[str, Path], tmp_path: Path
+) -> None:
+    page, said, asked = opened(browser, files["names"], accept_downloads=True)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download audit.json").click()
+    waiting.value.save_as(tmp_path / "audit.json")
+    assert AuditResult.read(tmp_path / "audit.json") == RECORDS["names"]()
+    assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
+    assert said == []
+    page.context.close()
+
+
+def test_figures_follow_the_theme(browser: Any, files: dict[str, Path]) -> None:
+    page, _, _ = opened(browser, files["age"], color_scheme="light")
+    tick = ".plot .xtick text"
+    light = page.locator(tick).first.evaluate("e => getComputedStyle(e).fill")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "([tick, old]) => getComputedStyle(document.querySelector(tick)).fill !== old",
+        arg=[tick, light],
+    )
+    page.context.close()
+
+
+def test_print_shows_every_table_on_light_paper(browser: Any, files: dict[str, Path]) -> None:
+    page, said, _ = opened(browser, files["expression"], color_scheme="dark")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    hidden = page.evaluate(
+        "[...document.querySelectorAll('table')].filter(t => t.offsetHeight === 0).length"
+    )
+    assert hidden == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    widths = page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.scrollWidth)")
+    assert max(widths) <= 660
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+    assert len(page.pdf()) > 50_000
+    assert said == []
+    page.context.close()
+
+
+def test_without_scripts_the_tables_remain(browser: Any, files: dict[str, Path]) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(files["age"].as_uri())
+    page.locator("#groups-0-figure summary").click()
+    assert page.locator("#groups-0-table").is_visible()
+    assert "Scripts are off" in page.locator("noscript").inner_text()
+    page.context.close()
+
+
+def test_specs_name_every_plot(browser: Any, files: dict[str, Path]) -> None:
+    page, _, _ = opened(browser, files["age"])
+    specs = json.loads(page.locator("#figure-specs").text_content())
+    drawn = page.evaluate("[...document.querySelectorAll('.plot.js-plotly-plot')].map(p => p.id)")
+    assert sorted(specs) == sorted(drawn)
+    page.context.close()
