@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audit.estimates import Panels, Persons, covariances, estimate, panels, persons
+from audit.estimates import Panel, Panels, Persons, covariances, estimate, panels, persons
 from audit.groups import Grouping
 from audit.intervals import Estimates
 from audit.metrics.core import Layout, Metric
@@ -138,3 +138,9 @@ def rest_covariance(
     found = np.einsum("gi,gij,gj->g", slope[:, columns], block.panels.cross, rest_slope[:, columns])
     here, there = (np.sqrt(p.m / np.maximum(p.m - 1, 1)) for p in who)
     return np.asarray(found * here * there)
+
+
+def faces(setting: Setting, metric: Metric, panel: Panel) -> FloatArray:
+    """How many faces enter a metric in every group of a panel, (G,)."""
+    sums = setting.layout.unpack(panel.totals)
+    return metric.counts(sums) if metric.counts is not None else sums["n"]

@@ -14,7 +14,8 @@ from audit.bands import DECADES
 from audit.collect import table_bands
 from audit.errors import InputError
 from audit.groups import attribute
-from audit.metrics.age import age_features, age_layout, age_metrics, impossible
+from audit.metrics.age import age_metrics, impossible
+from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric
 from audit.metrics.expression import expression_features, expression_layout, expression_metrics
 from audit.metrics.quantile import weighted_quantile

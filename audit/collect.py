@@ -12,7 +12,7 @@ from audit.bands import Band, parse_band
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
-from audit.metrics.age import age_features, is_exact, truth_bands
+from audit.metrics.age_features import age_features, is_exact, truth_bands
 from audit.metrics.expression import expression_features
 from audit.predictions import Predictions
 from audit.units import (

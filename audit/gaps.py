@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +12,17 @@ from audit.block import (
     Setting,
     class_support,
     covariance_of,
+    faces,
     possible,
     rest_covariance,
     values_of,
 )
-from audit.bootstrap import Replicates
-from audit.estimates import Panel, Persons, estimate, influence
+from audit.estimates import Persons, estimate, influence
 from audit.intervals import Contrast, Estimates, difference, log_ratio, order_p
+from audit.largest import Resampled, largest_row, range_row
 from audit.metrics.core import Metric
-from audit.ranges import all_pairs, choose, cross_fitted, max_t, projection, projection_p
 from audit.result import AdjustedGap, AggregateGap, PairGap, RangeGap, RestGap
-from audit.values import MIN_REPLICATES, percentile_limits
+from audit.values import percentile_limits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -32,16 +31,6 @@ AnyGap = PairGap | RestGap | RangeGap | AggregateGap | AdjustedGap
 MAX_GROUPS_FOR_PAIRS = 12
 N_LARGEST = 20
 RANGE_LIMITED = frozenset({"pearson", "slope"})
-
-
-@dataclass(frozen=True, eq=False)
-class Resampled:
-    """Bootstrap and fold values of the eligible groups of one block, by ``metric.key``."""
-
-    eligible: Mapping[str, IntArray]
-    boot: Mapping[str, Replicates]
-    train: Mapping[str, FloatArray]
-    test: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,17 +52,17 @@ def gap_rows(setting: Setting, block: Block, resampled: Resampled) -> list[AnyGa
         if metric.interval == "none":
             continue
         if metric.name in RANGE_LIMITED and "age" in block.grouping.names:
-            rows.append(_range_row(block, metric, None, "range_restricted"))
+            rows.append(range_row(block, metric, None, "range_restricted"))
             continue
         value = values_of(block, metric)
         usable = np.flatnonzero(block.grouping.known & ~np.isnan(value))
         if len(usable) < 2:
-            rows.append(_range_row(block, metric, None, "single_group"))
+            rows.append(range_row(block, metric, None, "single_group"))
             continue
         i, j = _chosen_pairs(setting, block, value, usable)
         rows += _pair_rows(setting, block, metric, i, j)
         rows += _rest_rows(setting, block, metric, usable)
-        rows.append(_largest(setting, block, metric, resampled))
+        rows.append(largest_row(setting, block, metric, resampled))
     return rows
 
 
@@ -91,15 +80,10 @@ def _chosen_pairs(
     return i, j
 
 
-def _counts(setting: Setting, metric: Metric, panel: Panel) -> FloatArray:
-    sums = setting.layout.unpack(panel.totals)
-    return metric.counts(sums) if metric.counts is not None else sums["n"]
-
-
 def _pair_rows(
     setting: Setting, block: Block, metric: Metric, i: IntArray, j: IntArray
 ) -> list[AnyGap]:
-    n, who = _counts(setting, metric, block.panels.groups), block.who[metric.key][0]
+    n, who = faces(setting, metric, block.panels.groups), block.who[metric.key][0]
     sides = _Sides(i, j, who.take(i), who.take(j), n[i], n[j])
     if metric.quantile is not None:
         q = block.quantiles[metric.key]
@@ -153,8 +137,8 @@ def _pair_covariance(
 
 def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray) -> list[AnyGap]:
     here, there = (who.take(usable) for who in block.who[metric.key])
-    n_a = _counts(setting, metric, block.panels.groups)[usable]
-    n_b = _counts(setting, metric, block.panels.rest)[usable]
+    n_a = faces(setting, metric, block.panels.groups)[usable]
+    n_b = faces(setting, metric, block.panels.rest)[usable]
     sides = _Sides(usable, np.full(len(usable), -1), here, there, n_a, n_b)
     if metric.quantile is not None:
         q = block.quantiles[metric.key]
@@ -282,121 +266,3 @@ def _gap_note(
     if min(sides.who_a.m[row], sides.who_b.m[row]) <= 1:
         return "one_subject"
     return "zero_variance" if metric.quantile is None else "too_few_replicates"
-
-
-def eligible_groups(setting: Setting, block: Block, metric: Metric) -> IntArray:
-    """Groups that may be worst or best: known, defined, and with at least min_n persons.
-
-    A mean over classes also needs 5 persons of every class: the same classes for all.
-    """
-    enough = block.who[metric.key][0].m >= setting.min_n
-    defined = ~np.isnan(values_of(block, metric))
-    if metric.masked:
-        here, _, scarce = class_support(block, setting)
-        defined &= (here & ~scarce)[:, here.any(axis=0)].all(axis=1)
-    return np.flatnonzero(block.grouping.known & defined & enough)
-
-
-def _range_row(
-    block: Block, metric: Metric, content: dict[str, object] | None, note: str | None
-) -> RangeGap:
-    return RangeGap(
-        kind="max_minus_min" if metric.better == "zero" else "worst_minus_best",
-        metric=metric.name,
-        class_=metric.class_,
-        attributes=list(block.grouping.names),
-        family=f"{metric.name}/{','.join(block.grouping.names)}",
-        note=note,
-        **({"value": None} | (content or {})),
-    )
-
-
-def range_estimates(
-    setting: Setting, block: Block, metric: Metric, chosen: IntArray
-) -> tuple[Estimates, FloatArray, BoolArray | None]:
-    """Estimates and covariance of the eligible groups, on the classes that all of them have."""
-    if metric.quantile is not None:
-        q = block.quantiles[metric.key]
-        sampled = q.replicates[:, chosen]
-        var = (
-            np.nanvar(sampled, axis=0, ddof=1) if len(sampled) > 1 else np.full(len(chosen), np.nan)
-        )
-        far = np.full(len(chosen), np.inf)
-        plain = np.zeros(len(chosen), dtype=np.bool_)
-        e = Estimates(q.value[chosen], var, far, far, plain, far, far)
-        return e, np.zeros((len(chosen),) * 2), None
-    if not metric.masked:
-        cov = covariance_of(block, metric)[np.ix_(chosen, chosen)]
-        return block.estimates[metric.key].take(chosen), cov, None
-    common = np.asarray(class_support(block, setting)[0].any(axis=0), dtype=np.bool_)
-    mask = np.broadcast_to(common, (len(chosen), len(common)))
-    who = block.who[metric.key][0].take(chosen)
-    e, slope = estimate(metric, setting.layout, block.panels.groups.take(chosen), who, mask)
-    full = np.zeros((block.grouped.n_groups, slope.shape[1]))
-    full[chosen] = slope
-    factor = np.sqrt(who.m / np.maximum(who.m - 1, 1))
-    cov = np.zeros((len(chosen),) * 2)
-    if block.panels.cross is not None:
-        psi = influence(block.grouped, full)[:, chosen]
-        cov = np.asarray((psi.T @ psi).todense()) * np.outer(factor, factor)
-    return e, cov, common
-
-
-def _largest(setting: Setting, block: Block, metric: Metric, resampled: Resampled) -> RangeGap:
-    """The row of the worst and the best group (or of the largest and smallest bias)."""
-    chosen = resampled.eligible[metric.key]
-    if len(chosen) < 2:
-        return _range_row(block, metric, None, "few_per_class" if metric.masked else "below_min_n")
-    e, cov, _ = range_estimates(setting, block, metric, chosen)
-    who, n = block.who[metric.key][0], _counts(setting, metric, block.panels.groups)
-    names = [str(block.grouping.groups[g]) for g in chosen]
-    top = choose(e.value, who.m[chosen], names, largest=True)
-    bottom = choose(e.value, who.m[chosen], names, largest=False)
-    worst, best = (bottom, top) if metric.better == "higher" else (top, bottom)
-    a, b = int(chosen[worst]), int(chosen[best])
-    content: dict[str, object] = {
-        "a": block.grouping.label(a),
-        "b": block.grouping.label(b),
-        "value": abs(float(e.value[worst] - e.value[best])),
-        "n_a": round(n[a]),
-        "n_b": round(n[b]),
-        "n_subjects_a": round(who.m[a]),
-        "n_subjects_b": round(who.m[b]),
-    }
-    if metric.key in resampled.train:
-        content["debiased"] = cross_fitted(resampled.train[metric.key], resampled.test[metric.key])
-    boot = resampled.boot.get(metric.key)
-    note = _projected(setting, metric, e, cov, boot, content)
-    left_out = int((block.grouping.known & (who.m > 0)).sum()) - len(chosen)
-    reason = "few_per_class" if metric.masked else "below_min_n"
-    skipped = f"{reason}: {left_out} groups left out" if left_out else None
-    by_age = "age" in block.grouping.names and metric.name == "bias"
-    notes = [note, skipped, "regression_to_mean" if by_age else None]
-    return _range_row(block, metric, content, "; ".join(x for x in notes if x) or None)
-
-
-def _projected(
-    setting: Setting,
-    metric: Metric,
-    e: Estimates,
-    cov: FloatArray,
-    boot: Replicates | None,
-    content: dict[str, object],
-) -> str | None:
-    """Add the projection interval and its p; returns the note where there is none."""
-    kind = "t" if metric.interval not in {"wilson"} else metric.interval
-    if metric.interval != "wilson" and not (e.var > 0).all():
-        return "too_few_replicates" if metric.quantile is not None else "zero_variance"
-    t_star = None
-    if boot is not None and setting.n_boot:
-        t_star = max_t(kind, e, cov, boot.values, boot.variances)
-        if t_star is None:
-            return "unstable_replicates"
-        if len(t_star) < MIN_REPLICATES:
-            return "too_few_replicates"
-    pairs = all_pairs(e, cov)
-    content["low"], content["high"] = projection(kind, pairs, t_star, 0.95)
-    content["low_90"], content["high_90"] = projection(kind, pairs, t_star, 0.90)
-    content["p"] = projection_p(kind, pairs, t_star)
-    content["method"] = "projection (max-T)" if t_star is not None else "projection (Bonferroni)"
-    return None

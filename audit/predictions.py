@@ -16,12 +16,10 @@ from audit.classes import (
     LOGIT,
     PROB,
     Probabilities,
-    class_codes,
-    observed_classes,
-    read_probabilities,
 )
-from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_truth, numbers_of
+from audit.columns import AgeColumn, as_text, numbers_of
 from audit.errors import InputError
+from audit.fields import age_fields, expression_fields
 from audit.result import Code, Concern, FileHash, Task
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
 
@@ -195,9 +193,9 @@ def predictions_from_frame(
     warnings: list[Concern] = []
     common, used = _ids_and_weight(frame, place)
     if task == "age":
-        fields, columns = _age_fields(frame, failed, place, warnings)
+        fields, columns = age_fields(frame, failed, place, warnings)
     else:
-        fields, columns = _expression_fields(frame, failed, logits, classes, place, warnings)
+        fields, columns = expression_fields(frame, failed, logits, classes, place, warnings)
     other = frame.drop(columns=[name for name in (*used, *columns) if name in frame.columns])
     return Predictions(
         task=task,
@@ -251,105 +249,6 @@ def _check_sources(subjects: pd.Series, sources: pd.Series, place: str) -> None:
             f"{place}: subject_id {first!r} occurs in the sources {' and '.join(both)}; "
             "prefix the id with its source, as they are different people"
         )
-
-
-def _age_fields(
-    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Concern]
-) -> tuple[dict[str, Any], list[str]]:
-    truth, truth_columns = _ages(frame, "age", place)
-    estimate, columns = _ages(frame, "age_pred", place)
-    checked_truth(truth, frame[truth_columns[0]], place)
-    estimate = replace(
-        estimate,
-        low=np.where(failed, np.nan, estimate.low),
-        high=np.where(failed, np.nan, estimate.high),
-    )
-    if truth.mixed or estimate.mixed:
-        message = "single years among bands are read as [n, n + 1)"
-        warnings.append(Concern(code="mixed_truth", severity="info", message=message, where=place))
-    negative = int((estimate.low < 0).sum())
-    if negative:
-        message = f"{negative} predicted ages are negative; kept as they are"
-        warnings.append(
-            Concern(code="negative_age_pred", severity="info", message=message, where=place)
-        )
-    return {"truth": truth, "estimate": estimate}, [*truth_columns, *columns]
-
-
-def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[str]]:
-    pair = [f"{name}_low", f"{name}_high"]
-    if name in frame.columns:
-        return as_ages(frame[name], place), [name]
-    if all(column in frame.columns for column in pair):
-        low = as_number(frame[pair[0]], place)
-        high = pd.to_numeric(frame[pair[1]], errors="coerce").to_numpy(
-            dtype=np.float64, na_value=np.inf
-        )
-        high = np.where(np.isnan(low), np.nan, np.where(np.isnan(high), np.inf, high))
-        wrong = high <= low
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise InputError(
-                f"{place} row {row + 1}: {pair[0]} {low[row]:g} must be below "
-                f"{pair[1]} {high[row]:g}"
-            )
-        return AgeColumn(low, high, is_band=True), pair
-    raise InputError(
-        f"{place}: no column {name!r} (nor {pair[0]!r} and {pair[1]!r}); "
-        f"name it with --map {name}=THEIRS; the table has {', '.join(map(str, frame.columns))}"
-    )
-
-
-def _expression_fields(
-    frame: pd.DataFrame,
-    failed: BoolArray,
-    logits: str | None,
-    classes: Sequence[str] | None,
-    place: str,
-    warnings: list[Concern],
-) -> tuple[dict[str, Any], list[str]]:
-    scores, columns = read_probabilities(frame, logits, classes, place)
-    has_pred = "expression_pred" in frame.columns
-    if "expression" not in frame.columns or not (has_pred or scores is not None):
-        name = "expression" if "expression" not in frame.columns else "expression_pred"
-        raise InputError(
-            f"{place}: no column {name!r}; name it with --map {name}=THEIRS; "
-            f"the table has {', '.join(map(str, frame.columns))}"
-        )
-    text = [name for name in ("expression", "expression_pred") if name in frame.columns]
-    names = (
-        scores.classes
-        if scores is not None
-        else tuple(classes or observed_classes(*(as_text(frame[name], place) for name in text)))
-    )
-    if len(set(names)) != len(names) or not names:
-        raise InputError(f"{place}: class names must be distinct, got {', '.join(names)}")
-    y_true = class_codes(frame["expression"], names, place)
-    best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)
-    y_pred = class_codes(frame["expression_pred"], names, place) if has_pred else best
-    assert y_pred is not None
-    if scores is not None and best is not None:
-        without = np.isnan(scores.proba).any(axis=1)
-        y_pred = np.where(without, -1, y_pred)
-        odd = int(((best != y_pred) & (y_pred >= 0)).sum())
-        if odd:
-            message = f"in {odd} rows the predicted class is not the most probable one"
-            warnings.append(
-                Concern(code="pred_not_argmax", severity="warning", message=message, where=place)
-            )
-    unseen = [name for k, name in enumerate(names) if not (y_true == k).any()]
-    if unseen:
-        message = f"no face is labelled {', '.join(unseen)}"
-        warnings.append(
-            Concern(code="classes_unseen", severity="warning", message=message, where=place)
-        )
-    fields = {
-        "y_true": y_true,
-        "y_pred": np.where(failed, -1, y_pred),
-        "probabilities": scores,
-        "classes": names,
-    }
-    return fields, [*text, *columns]
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

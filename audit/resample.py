@@ -17,8 +17,8 @@ from audit.bootstrap import (
     replicate,
     replicate_quantiles,
 )
-from audit.gaps import Resampled, eligible_groups, range_estimates
 from audit.groups import Grouping, merged_cells
+from audit.largest import Resampled, eligible_groups, range_estimates
 from audit.metrics.quantile import group_quantiles, rest_quantiles
 from audit.units import UnitSums, bucketed, group_sums
 

@@ -267,9 +267,10 @@ class AuditResult(_Record):
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
-        """The record as JSON text: same record, same bytes; numbers are never bare NaN."""
+        """The record as JSON text, a row a line: same record, same bytes, never a bare NaN."""
         content = self.model_dump(by_alias=True, mode="json")
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        parts = [f" {_dumps(key)}: {_lines(value)}" for key, value in content.items()]
+        return "{\n" + ",\n".join(parts) + "\n}\n"
 
     def write(self, path: Path) -> None:
         """Write ``audit.json`` whole or not at all."""
@@ -310,6 +311,16 @@ class AuditResult(_Record):
                 f"{path}: {where}: {first['msg']} ({error.error_count()} such errors); "
                 "see `hae-audit schema audit`"
             ) from None
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _lines(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return _dumps(value)
+    return "[\n" + ",\n".join(f"  {_dumps(row)}" for row in value) + "\n ]"
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

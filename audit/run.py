@@ -19,7 +19,8 @@ from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
 from audit.errors import InputError
 from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, combinations_of, grouping
-from audit.metrics.age import age_layout, age_metrics, impossible
+from audit.metrics.age import age_metrics, impossible
+from audit.metrics.age_features import age_layout
 from audit.metrics.calibration import calibration_metrics, null_draws
 from audit.metrics.expression import (
     N_BINS,

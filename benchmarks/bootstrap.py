@@ -33,7 +33,8 @@ from audit import audit, predictions_from_frame
 from audit.bootstrap import boot_weights, replicate
 from audit.collect import collect_table
 from audit.groups import grouping
-from audit.metrics.age import age_layout, age_metrics
+from audit.metrics.age import age_metrics
+from audit.metrics.age_features import age_layout
 from audit.units import bucketed, group_sums
 from audit.values import percentile_limits
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array
 
-from audit.metrics.age import COUNTS, failure_rate
+from audit.metrics.age import failure_rate
+from audit.metrics.age_features import COUNTS
 from audit.metrics.calibration import bin_index, calibration_metrics
 from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of
 from audit.predictions import Predictions

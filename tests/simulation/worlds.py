@@ -18,7 +18,8 @@ from audit.collect import collect_table, table_bands
 from audit.gaps import _pair_estimates
 from audit.groups import grouping
 from audit.intervals import Contrast, difference, limits
-from audit.metrics.age import age_layout, age_metrics
+from audit.metrics.age import age_metrics
+from audit.metrics.age_features import age_layout
 from audit.predictions import predictions_from_frame
 from audit.simulate import person_errors, person_hits
 from audit.units import group_sums

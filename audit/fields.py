@@ -1,0 +1,119 @@
+"""Truth and estimate of a table, by task: found by name, checked, and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.classes import class_codes, observed_classes, read_probabilities
+from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_truth
+from audit.errors import InputError
+from audit.result import Concern
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def age_fields(
+    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Concern]
+) -> tuple[dict[str, Any], list[str]]:
+    """Truth and estimate of an age table, and the columns that held them."""
+    truth, truth_columns = _ages(frame, "age", place)
+    estimate, columns = _ages(frame, "age_pred", place)
+    checked_truth(truth, frame[truth_columns[0]], place)
+    estimate = replace(
+        estimate,
+        low=np.where(failed, np.nan, estimate.low),
+        high=np.where(failed, np.nan, estimate.high),
+    )
+    if truth.mixed or estimate.mixed:
+        message = "single years among bands are read as [n, n + 1)"
+        warnings.append(Concern(code="mixed_truth", severity="info", message=message, where=place))
+    negative = int((estimate.low < 0).sum())
+    if negative:
+        message = f"{negative} predicted ages are negative; kept as they are"
+        warnings.append(
+            Concern(code="negative_age_pred", severity="info", message=message, where=place)
+        )
+    return {"truth": truth, "estimate": estimate}, [*truth_columns, *columns]
+
+
+def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[str]]:
+    pair = [f"{name}_low", f"{name}_high"]
+    if name in frame.columns:
+        return as_ages(frame[name], place), [name]
+    if all(column in frame.columns for column in pair):
+        low = as_number(frame[pair[0]], place)
+        high = pd.to_numeric(frame[pair[1]], errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.inf
+        )
+        high = np.where(np.isnan(low), np.nan, np.where(np.isnan(high), np.inf, high))
+        wrong = high <= low
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(
+                f"{place} row {row + 1}: {pair[0]} {low[row]:g} must be below "
+                f"{pair[1]} {high[row]:g}"
+            )
+        return AgeColumn(low, high, is_band=True), pair
+    raise InputError(
+        f"{place}: no column {name!r} (nor {pair[0]!r} and {pair[1]!r}); "
+        f"name it with --map {name}=THEIRS; the table has {', '.join(map(str, frame.columns))}"
+    )
+
+
+def expression_fields(
+    frame: pd.DataFrame,
+    failed: BoolArray,
+    logits: str | None,
+    classes: Sequence[str] | None,
+    place: str,
+    warnings: list[Concern],
+) -> tuple[dict[str, Any], list[str]]:
+    """True and predicted class and the scores of an expression table, and their columns."""
+    scores, columns = read_probabilities(frame, logits, classes, place)
+    has_pred = "expression_pred" in frame.columns
+    if "expression" not in frame.columns or not (has_pred or scores is not None):
+        name = "expression" if "expression" not in frame.columns else "expression_pred"
+        raise InputError(
+            f"{place}: no column {name!r}; name it with --map {name}=THEIRS; "
+            f"the table has {', '.join(map(str, frame.columns))}"
+        )
+    text = [name for name in ("expression", "expression_pred") if name in frame.columns]
+    names = (
+        scores.classes
+        if scores is not None
+        else tuple(classes or observed_classes(*(as_text(frame[name], place) for name in text)))
+    )
+    if len(set(names)) != len(names) or not names:
+        raise InputError(f"{place}: class names must be distinct, got {', '.join(names)}")
+    y_true = class_codes(frame["expression"], names, place)
+    best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)
+    y_pred = class_codes(frame["expression_pred"], names, place) if has_pred else best
+    assert y_pred is not None
+    if scores is not None and best is not None:
+        without = np.isnan(scores.proba).any(axis=1)
+        y_pred = np.where(without, -1, y_pred)
+        odd = int(((best != y_pred) & (y_pred >= 0)).sum())
+        if odd:
+            message = f"in {odd} rows the predicted class is not the most probable one"
+            warnings.append(
+                Concern(code="pred_not_argmax", severity="warning", message=message, where=place)
+            )
+    unseen = [name for k, name in enumerate(names) if not (y_true == k).any()]
+    if unseen:
+        message = f"no face is labelled {', '.join(unseen)}"
+        warnings.append(
+            Concern(code="classes_unseen", severity="warning", message=message, where=place)
+        )
+    fields = {
+        "y_true": y_true,
+        "y_pred": np.where(failed, -1, y_pred),
+        "probabilities": scores,
+        "classes": names,
+    }
+    return fields, [*text, *columns]
