@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from audit.block import Block, Setting
+from audit.gaps import AnyGap
 from audit.metrics.expression import n_floored
 from audit.predictions import Predictions
 from audit.result import Code, Concern
@@ -75,7 +76,6 @@ def block_warnings(setting: Setting, block: Block) -> list[Concern]:
     """What one attribute combination says: few persons, unequal photos, failures, inconsistency."""
     names = ",".join(block.grouping.names)
     where = names or None
-    sums = block.sums(setting.layout)
     persons = next(iter(block.who.values()))[0]
     present = block.grouping.known & (persons.m > 0)
     few = present & (
@@ -96,19 +96,35 @@ def block_warnings(setting: Setting, block: Block) -> list[Concern]:
         shown = _shown(block, small, lambda g: f"{persons.m[g]:.0f} persons")
         message = f"shown but not tested, below {setting.min_n} persons: {shown}"
         found.append(Concern(code="small_groups", severity="info", message=message, where=where))
-    rate = sums["failed_w"] / np.maximum(sums["w"] + sums["failed_w"], 1e-300)
-    rates = rate[block.grouping.known]
-    if len(block.grouping.names) == 1 and len(rates) and np.ptp(rates) > FAILURE_GAP:
-        message = (
-            f"failure rates range from {rates.min():.1%} to {rates.max():.1%}: the faces that "
-            "were processed may be the easy ones"
-        )
-        found.append(Concern(code="failure_gap", severity="serious", message=message, where=where))
     if names in PERSON_ATTRIBUTES and _inconsistent(block):
         message = f"{_inconsistent(block)} persons have several values of {names}"
         found.append(
             Concern(code="subject_inconsistent", severity="warning", message=message, where=where)
         )
+    return found
+
+
+def failure_warnings(gaps: Sequence[AnyGap]) -> list[Concern]:
+    """Failure rates that differ between groups by over 1 point, with an interval above 0."""
+    found = []
+    for gap in gaps:
+        widest = gap.kind == "worst_minus_best" and len(gap.attributes) == 1
+        if gap.metric != "failure_rate" or not widest or gap.value is None or not gap.low:
+            continue
+        if gap.value > FAILURE_GAP:
+            message = (
+                f"failure rates differ by {100 * gap.value:.1f} points "
+                f"[{100 * gap.low:.1f}, {100 * (gap.high or 1):.1f}] between the groups: the faces "
+                "that were processed may be the easy ones"
+            )
+            found.append(
+                Concern(
+                    code="failure_gap",
+                    severity="serious",
+                    message=message,
+                    where=gap.attributes[0],
+                )
+            )
     return found
 
 

@@ -57,8 +57,10 @@ class _Record(BaseModel):
 
 
 class _Interval(_Record):
-    """A value with its 95 % and 90 % intervals and the method that made them."""
+    """A metric's value with its 95 % and 90 % intervals and the method that made them."""
 
+    metric: str
+    class_: str | None = Field(default=None, alias="class")
     value: Number
     low: Number = None
     high: Number = None
@@ -70,8 +72,6 @@ class _Interval(_Record):
 class MetricRow(_Interval):
     """One metric in one group. ``value`` is ``None`` only with a ``note`` that says why."""
 
-    metric: str
-    class_: str | None = Field(default=None, alias="class")
     group: Group
     null_expected: Number = Field(
         default=None, description="mean of the metric under perfect calibration at this n"
@@ -87,8 +87,6 @@ class MetricRow(_Interval):
 
 
 class _Gap(_Interval):
-    metric: str
-    class_: str | None = Field(default=None, alias="class")
     attributes: list[str]
     p: Number = Field(default=None, description="inversion of [low, high]")
     p_adjusted: Number = None
@@ -264,7 +262,13 @@ class AuditResult(_Record):
         not have is ``NaN`` or ``None`` there, and the attribute "everyone" has is ``None`` too.
         """
         rows = [_flat(row.model_dump(by_alias=True, mode="json")) for row in getattr(self, table)]
-        return pd.DataFrame(rows)
+        frame = pd.DataFrame(rows)
+        leading = [
+            name
+            for name in frame.columns
+            if name in {"metric", "class", "kind"} or name.startswith(("group.", "a.", "b."))
+        ]
+        return frame[[*leading, *(name for name in frame.columns if name not in leading)]]
 
     def to_json(self) -> str:
         """The record as JSON text, a row a line: same record, same bytes, never a bare NaN."""

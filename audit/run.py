@@ -14,7 +14,7 @@ import pandas as pd
 from audit.bands import DECADES, Band, bands_from_edges
 from audit.block import Setting, build_block
 from audit.collect import Collected, collect_table, common_classes, table_bands
-from audit.concerns import block_warnings, source_warnings, table_warnings
+from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
 from audit.errors import InputError
 from audit.gaps import AnyGap, gap_rows
@@ -228,7 +228,9 @@ def _work(
         if shards[0].task == "expression":
             curves += expression_curves(setting, block, classes)
         if item.names:
-            gaps += gap_rows(setting, block, resample(setting, block, weights))
+            rows = gap_rows(setting, block, resample(setting, block, weights))
+            warnings += failure_warnings(rows)
+            gaps += rows
     return metrics, gaps, curves, warnings
 
 
