@@ -1,0 +1,78 @@
+"""The complex-step gradient of every metric against central differences of its own formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audit import Predictions, predictions_from_frame
+from audit.bands import DECADES
+from audit.collect import table_bands
+from audit.metrics.age import age_metrics
+from audit.metrics.age_features import age_features, age_layout
+from audit.metrics.core import Layout, Metric, gradient
+from audit.metrics.expression import expression_features, expression_layout, expression_metrics
+from tests.audit.frames import CLASSES, age_table, expression_table
+
+AGE = [m for m in age_metrics() if m.quantile is None]
+EXPRESSION = list(expression_metrics(CLASSES))
+KINKED = {"ece", "classwise_ece", "mce"}  # absolute values; no interval is made from them
+
+
+def _totals(table: Predictions) -> np.ndarray:
+    weight = np.ones(len(table)) if table.weight is None else table.weight
+    if table.task == "age":
+        return age_features(table, table_bands([table], DECADES), weight).sum(axis=0)
+    return np.asarray(expression_features(table, weight).sum(axis=0)).ravel()
+
+
+AGE_TOTALS = _totals(predictions_from_frame(age_table(3), task="age"))
+EXPRESSION_TOTALS = _totals(predictions_from_frame(expression_table(3), task="expression"))
+
+
+def _central(metric: Metric, layout: Layout, totals: np.ndarray, column: int) -> float:
+    step = 1e-5 * max(1.0, abs(totals[column]))
+    values = []
+    for sign in (1, -1):
+        moved = totals.copy()
+        moved[column] += sign * step
+        values.append(float(metric.formula(layout.unpack(moved))))
+    return (values[0] - values[1]) / (2 * step)
+
+
+def _assert_gradient(metric: Metric, layout: Layout, totals: np.ndarray) -> None:
+    found = gradient(metric, layout, totals[None])[0]
+    used = layout.columns(*(name for name in metric.features if name != "open_n"))  # a switch
+    assert np.all(found[np.setdiff1d(np.arange(layout.size), used)] == 0)
+    expected = np.array([_central(metric, layout, totals, c) for c in used])
+    scale = np.abs(expected).max()
+    assert scale > 0
+    assert found[used] == pytest.approx(expected, abs=1e-7 * scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", AGE, ids=lambda m: m.key)
+def test_gradient_of_age_metrics(metric: Metric) -> None:
+    _assert_gradient(metric, age_layout(), AGE_TOTALS)
+
+
+@pytest.mark.parametrize("metric", EXPRESSION, ids=lambda m: m.key)
+def test_gradient_of_expression_metrics(metric: Metric) -> None:
+    if metric.name in KINKED:
+        assert metric.interval == "none"
+        return
+    _assert_gradient(metric, expression_layout(len(CLASSES)), EXPRESSION_TOTALS)
+
+
+@pytest.mark.parametrize("metric", [*AGE, *EXPRESSION], ids=lambda m: m.key)
+def test_formula_is_vectorised_and_undefined_without_sums(metric: Metric) -> None:
+    age = metric in AGE
+    layout = age_layout() if age else expression_layout(len(CLASSES))
+    totals = AGE_TOTALS if age else EXPRESSION_TOTALS
+    stacked = np.stack([[totals, 2 * totals, 0 * totals], [totals / 2, totals, totals]])
+    found = metric.formula(layout.unpack(stacked))
+    assert found.shape == (2, 3)
+    single = metric.formula(layout.unpack(totals))
+    assert found[0, 0] == found[1, 1] == found[1, 2] == single
+    assert np.isnan(found[0, 2])
+    if metric.name != "sd_error":  # divides by faces - 1
+        assert found[0, 1] == pytest.approx(single, rel=1e-12)
