@@ -242,6 +242,10 @@ def _layout(x_axis: str, y_axis: str) -> Spec:
         "hoverlabel": {"bgcolor": "var(--panel)", "bordercolor": "var(--quiet)",
                        "font": {"color": "var(--ink)"}, "align": "left"},
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-        "xaxis": axis | {"title": {"text": plot_text(x_axis, 90), "standoff": 8}},
-        "yaxis": axis | {"title": {"text": plot_text(y_axis, 60), "standoff": 8}},
+        "xaxis": axis | {"title": _title(plot_text(x_axis, 90))},
+        "yaxis": axis | {"title": _title(plot_text(y_axis, 60))},
     }  # fmt: skip
+
+
+def _title(text: str) -> Spec:
+    return {"text": text, "standoff": 8, "font": {"size": 13}}

@@ -87,6 +87,11 @@ def note_words(note: str | None) -> str:
     return "; ".join(parts)
 
 
+def note_codes(note: str | None) -> tuple[str, ...]:
+    """The codes of a note, without their details."""
+    return tuple(part.partition(":")[0] for part in note.split("; ")) if note else ()
+
+
 def plain(text: str) -> str:
     """A text of foreign origin as one harmless line.
 

@@ -43,6 +43,7 @@
     layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
     if (width < NARROW) {
       layout.font.size = 11;
+      for (const axis of [layout.xaxis, layout.yaxis]) if (axis.title?.font) axis.title.font.size = 11;
       if (layout.yaxis2) {
         layout.yaxis2 = { ...layout.yaxis2, visible: false };
         layout.margin = { ...layout.margin, r: 8 };

@@ -55,9 +55,9 @@ def verdict_words(gap: Gap, unit: str) -> str:
     """What the verdict of the row means, or why there is none."""
     margin = " ".join(filter(None, (number(gap.margin, unit), unit_word(unit))))
     if gap.verdict == "gap":
-        return f"The family-adjusted interval lies wholly outside the stated margin of ±{margin}."
+        return f"The family-adjusted interval is wholly outside the stated margin of ±{margin}."
     if gap.verdict == "no material gap":
-        return f"The 90 % interval lies inside the stated margin of ±{margin}."
+        return f"The 90 % interval is inside the stated margin of ±{margin}."
     if gap.verdict == "inconclusive":
         return f"Inconclusive: neither outside nor inside the stated margin of ±{margin}."
     if gap.margin is None:

@@ -14,6 +14,7 @@ from reports.format import (
     group_label,
     metric_label,
     metric_title,
+    note_codes,
     number,
     p_value,
     plain,
@@ -51,6 +52,7 @@ def build(result: AuditResult) -> Section | None:
     for i, names in enumerate(result.spec.combinations):
         found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
         rows = [gap for gap in found if not isinstance(gap, AggregateGap)]
+        rows.sort(key=_untested)
         if not rows:
             continue
         blocks.append(Heading(f"gaps-{i}", by(names)))
@@ -79,7 +81,7 @@ def _figure(
     result: AuditResult, names: list[str], metric: str, kind: str, gaps: list[Gap], id: str
 ) -> Figure:
     u = unit(result, metric)
-    widest = sorted(gaps, key=lambda gap: -abs(gap.value or 0.0))
+    widest = sorted(gaps, key=lambda gap: (_untested(gap), -abs(gap.value or 0.0)))
     drawn = [gap for gap in widest if gap.value is not None][:MAX_MARKS]
     margin = next((gap.margin for gap in drawn if gap.margin is not None), None)
     axis = f"difference in {metric_title(metric)}" + (f", {plain(u)}" if u else "")
@@ -87,13 +89,15 @@ def _figure(
         [_mark(gap, u) for gap in drawn], axis=axis, right="people", reference=0.0,
         reference_label="no difference", band=margin,
     )  # fmt: skip
-    what = "each pair of groups" if kind == "difference" else "each group against all others"
+    what = "pairs of groups" if kind == "difference" else "each group against all others"
     title = f"Differences in {metric_title(metric)} {by(names)}: {what}"
     caption = f"The first group minus the second, with its {level_words(result)} interval."
     if margin is not None:
         caption += f" The shaded band is the stated margin of ±{number(margin, u)}."
     if len(drawn) < len(gaps):
         caption += f" Drawn are the {len(drawn)} widest of {len(gaps)}; the table has all."
+    if any(_untested(gap) for gap in drawn):
+        caption += f" Hollow: fewer than {result.spec.min_n} persons on a side, not tested."
     said = "; ".join(f"{_sides(g)} {estimate(g.value, g.low, g.high, u)}" for g in drawn[:8])
     panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
     rows = _table(result, widest, names, f"{id}-table", MAX_ROWS, fold=False)
@@ -103,7 +107,13 @@ def _figure(
 def _mark(gap: Gap, u: str) -> Mark:
     hover = f"{_sides(gap)}: {estimate(gap.value, gap.low, gap.high, u)}"
     people = " / ".join(count(n) for n in (gap.n_subjects_a, gap.n_subjects_b) if n is not None)
-    return Mark(_sides(gap), gap.value, gap.low, gap.high, people, hover, _ROLES[gap.verdict])
+    role = "small" if _untested(gap) else _ROLES[gap.verdict]
+    return Mark(_sides(gap), gap.value, gap.low, gap.high, people, hover, role)
+
+
+def _untested(gap: Gap) -> bool:
+    """Whether the row says that a side is too small; those come last, however wide they are."""
+    return gap.value is None or "below_min_n" in note_codes(gap.note)
 
 
 def _sides(gap: Gap) -> str:

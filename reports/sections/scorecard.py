@@ -120,7 +120,7 @@ def _lead(result: AuditResult, metric: str) -> tuple[str, ...]:
         "The more groups there are, the wider their range is by chance alone; the debiased "
         "difference chooses worst and best on some persons and compares them on others."
     )
-    return (f"{sentence}. {caution}",)
+    return (f"{sentence}.", caution)
 
 
 def _card(result: AuditResult, metric: str, names: list[str]) -> Card:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit.result import AuditResult
+from audit.result import AuditResult, Gap, MetricRow
 from reports.blocks import Cell, Prose, Section, table
-from reports.format import combination_label, count, group_label, metric_label, note_words
+from reports.format import (
+    combination_label,
+    count,
+    group_label,
+    metric_label,
+    note_codes,
+    note_words,
+)
 
 MAX_ROWS = 500
 MAX_NAMES = 12
 
 _READING = (
     "A group that is missing from a comparison is not a group without a gap. This table gathers "
-    "every value and every difference that does not exist, by reason; audit.json has each row."
+    "by reason every value, interval and difference that does not exist or was not tested; "
+    "audit.json has each row."
 )
 
 
@@ -30,16 +38,17 @@ def build(result: AuditResult) -> Section | None:
         counts[key] = counts.get(key, 0) + 1
 
     for row in result.metrics:
-        if row.value is None:
+        if what := _lacks(row):
             where = combination_label(list(row.group)) or "everyone"
             name = metric_label(row.metric, row.class_)
-            put("value", row.note, where, name, [group_label(row.group)])
+            put(what, row.note, where, name, [group_label(row.group)])
     for gap in result.gaps:
-        if gap.value is None:
+        if what := _lacks(gap):
             sides = (getattr(gap, "a", None), getattr(gap, "b", None))
             groups = [group_label(side) for side in sides if side]
             name = metric_label(gap.metric, gap.class_)
-            put("difference", gap.note, combination_label(gap.attributes), name, groups)
+            where = combination_label(gap.attributes)
+            put(f"difference: {what}", gap.note, where, name, groups)
     if not values:
         return None
     rows = []
@@ -55,6 +64,15 @@ def build(result: AuditResult) -> Section | None:
         "untested-table", "Not computed or not tested", columns, rows[:MAX_ROWS], more=more
     )
     return Section("untested", "Not tested", (Prose((_READING,)), lines))
+
+
+def _lacks(row: MetricRow | Gap) -> str | None:
+    """What a row does not have, as its note says."""
+    if row.value is None:
+        return "no value"
+    if "below_min_n" in note_codes(row.note):
+        return "shown, not tested"
+    return "no interval" if row.note and row.low is None and row.high is None else None
 
 
 def _list(names: dict[str, None]) -> str:

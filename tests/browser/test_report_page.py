@@ -170,7 +170,7 @@ def test_print_shows_every_table_on_light_paper(browser: Any, files: dict[str, P
     )
     assert hidden == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    widths = page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.scrollWidth)")
+    widths = page.evaluate("[...document.querySelectorAll('.main-svg')].map(p => p.clientWidth)")
     assert max(widths) <= 660
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
