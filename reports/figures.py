@@ -107,7 +107,7 @@ def forest(
         "automargin": True, "zeroline": False, "ticks": "", "showgrid": False,
     }  # fmt: skip
     layout = _layout(axis, "")
-    layout["yaxis"] = rows | {"ticktext": [plot_text(m.label, 44) for m in marks]}
+    layout["yaxis"] = rows | {"ticktext": [plot_text(m.label, 60) for m in marks]}
     layout["yaxis2"] = rows | {
         "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
             }  # fmt: skip

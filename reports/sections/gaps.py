@@ -68,11 +68,13 @@ def build(result: AuditResult) -> Section | None:
 
 
 def _figures(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
-    """The headline metric's differences: of pairs, or of each group from the rest."""
+    """The headline metric's differences: of pairs, or of each group from the rest.
+
+    Where none was tested there is nothing to draw: the widest would be those of single persons.
+    """
     for kind in ("difference", "vs_rest"):
         gaps = gaps_of(result, metric, names, [kind])
-        valued = [gap for gap in gaps if gap.value is not None]
-        if valued:
+        if not all(_untested(gap) for gap in gaps):
             return [_figure(result, names, metric, kind, gaps, id)]
     return []
 

@@ -232,3 +232,17 @@ def test_metric_definitions_are_printed() -> None:
 def test_write_report(tmp_path: Path) -> None:
     write_report(AGE, tmp_path / "deep" / "report.html")
     assert (tmp_path / "deep" / "report.html").read_text(encoding="utf-8") == render(AGE)
+
+
+def test_what_was_not_tested_is_listed_with_its_reason() -> None:
+    text = render(AGE)
+    section = text[text.index('<section id="untested"') :].split("</section>")[0]
+    assert NOTES["below_min_n"] in section
+    assert "female · East Asian" in section
+
+
+def test_differences_of_too_few_persons_are_not_drawn_alone() -> None:
+    untested = [gap.model_copy(update={"note": "below_min_n", "verdict": None}) for gap in AGE.gaps]
+    text = render(AGE.model_copy(update={"gaps": untested}))
+    assert 'id="gaps-0-figure"' not in text
+    assert 'id="gaps-0-all"' in text
