@@ -97,7 +97,7 @@ def _figure(
     if margin is not None:
         caption += f" The shaded band is the stated margin of ±{number(margin, u)}."
     if len(drawn) < len(gaps):
-        caption += f" Drawn are the {len(drawn)} widest of {len(gaps)}; the table has all."
+        caption += f" Drawn are {len(drawn)} of {len(gaps)}: tested ones first, then by width."
     if any(_untested(gap) for gap in drawn):
         caption += f" Hollow: fewer than {result.spec.min_n} persons on a side, not tested."
     said = "; ".join(f"{_sides(g)} {estimate(g.value, g.low, g.high, u)}" for g in drawn[:8])
