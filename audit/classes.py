@@ -115,16 +115,15 @@ def _json_scores(column: pd.Series, place: str) -> FloatArray:
 
 
 def _json_row(cell: object, index: int, name: str, place: str) -> list[float] | None:
-    if isinstance(cell, list | tuple | np.ndarray):
-        return [float(value) for value in cell]
-    if not isinstance(cell, str) or not cell.strip():
-        return None
     try:
-        values = json.loads(cell)
-        return [float(value) for value in values]
+        if isinstance(cell, str) and cell.strip():
+            return [float(value) for value in json.loads(cell)]
+        if isinstance(cell, list | tuple | np.ndarray):
+            return [float(value) for value in cell]
+        return None
     except (ValueError, TypeError):
         raise InputError(
-            f"{place} row {index + 1}: {name} is {cell[:40]!r}, must be a JSON list of numbers"
+            f"{place} row {index + 1}: {name} is {str(cell)[:40]!r}, must be a JSON list of numbers"
         ) from None
 
 
@@ -149,7 +148,9 @@ def class_codes(column: pd.Series, classes: tuple[str, ...], place: str) -> IntA
     by_name = all(value in known for value in values)
     by_index = all(str(value).isdecimal() and int(value) < len(classes) for value in values)
     if not by_name and not by_index:
-        odd = next(value for value in values if value not in known)
+        unknown = [value for value in values if value not in known]
+        indices = all(str(value).isdecimal() for value in values)
+        odd = next(v for v in unknown if not indices or int(v) >= len(classes))
         row = int((texts == odd).to_numpy(dtype=bool, na_value=False).argmax())
         raise InputError(
             f"{place} row {row + 1}: {column.name} is {odd!r}, which is no known class; "

@@ -40,10 +40,11 @@ def as_text(column: pd.Series, place: str, *, is_id: bool = False) -> pd.Series:
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
-    if is_id and pd.api.types.is_float_dtype(column.dtype) and column.notna().any():
+    floating = [value for value in column.dropna() if isinstance(value, float)] if is_id else []
+    if floating:
         raise InputError(
-            f"{place}: column {column.name!r} holds floating-point numbers such as "
-            f"{column.dropna().iloc[0]}; ids must be text or integers"
+            f"{place}: column {column.name!r} holds floating-point numbers such as {floating[0]}; "
+            "ids must be text or integers"
         )
     present = column.notna()
     text = column.astype("str").where(present)

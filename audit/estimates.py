@@ -118,7 +118,7 @@ def persons(
 
     found = {}
     for metric in metrics:
-        top, bottom = (identity["n"], identity["n"]) if not metric.parts else metric.parts(identity)
+        top, bottom = metric.parts(identity) if metric.parts else (identity["w"], identity["w"])
         size = tally(np.asarray(bottom, dtype=np.float64))
         rarer = (np.full(grouped.n_groups, np.inf),) * 2
         if metric.parts and metric.interval == "wilson":

@@ -216,7 +216,7 @@ def _ids_and_weight(frame: pd.DataFrame, place: str) -> tuple[dict[str, Any], li
     if samples is not None:
         _check_samples(samples, place)
     if subjects is not None and "source" in frame.columns:
-        _check_sources(subjects, as_text(frame["source"], place), place)
+        check_sources(subjects, as_text(frame["source"], place), place)
     if "weight" in frame.columns:
         found["weight"] = numbers_of(
             frame, "weight", place, lambda w: ~(w >= 0), "must be a finite number of at least 0"
@@ -239,7 +239,14 @@ def _check_samples(samples: pd.Series, place: str) -> None:
         )
 
 
-def _check_sources(subjects: pd.Series, sources: pd.Series, place: str) -> None:
+def check_sources(subjects: pd.Series, sources: pd.Series, place: str) -> None:
+    """One id in two sources is two people: refuse it.
+
+    Raises
+    ------
+    InputError
+        With the id and its sources.
+    """
     pairs = pd.DataFrame({"subject": subjects, "source": sources}).dropna().drop_duplicates()
     double = pairs["subject"].duplicated(keep=False)
     if double.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ import pandas as pd
 from audit.bands import DECADES, Band, bands_from_edges
 from audit.block import Setting, build_block
 from audit.collect import Collected, collect_table, common_classes, table_bands
+from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
 from audit.errors import InputError
@@ -28,7 +30,7 @@ from audit.metrics.expression import (
     expression_layout,
     expression_metrics,
 )
-from audit.predictions import Predictions, predictions_from_frame
+from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import (
     AttributeSpec,
@@ -158,7 +160,20 @@ def _tables(predictions: Table | Sequence[Table], task: str | None) -> list[Pred
         if double.any():
             first = pd.concat(ids)[double.to_numpy()].iloc[0]
             raise InputError(f"audit: sample_id {first!r} occurs in two shards; ids must be unique")
+        _check_people(shards)
     return shards
+
+
+def _check_people(shards: Sequence[Predictions]) -> None:
+    parts = [
+        (shard.subject_id, as_text(shard.other["source"], shard.place))
+        for shard in shards
+        if shard.subject_id is not None and "source" in shard.other.columns
+    ]
+    if parts:
+        subjects = pd.concat([part[0] for part in parts], ignore_index=True)
+        sources = pd.concat([part[1] for part in parts], ignore_index=True)
+        check_sources(subjects, sources, "audit")
 
 
 def _check_options(
@@ -172,6 +187,7 @@ def _check_options(
         raise InputError(f"--pairs {pairs!r}: must be auto or all")
     if age_bands is not None and (
         len(age_bands) == 0
+        or not all(map(math.isfinite, age_bands))
         or age_bands[0] < 0
         or any(low >= high for low, high in pairwise(age_bands))
     ):

@@ -53,7 +53,7 @@ def read_table(path: Path) -> pd.DataFrame:
     parquet = path.suffix.lower() in {".parquet", ".pq"}
     try:
         names = pq.read_schema(path).names if parquet else _csv_header(path)
-        _refuse_duplicates(path, names)
+        refuse_duplicates(path, names)
         frame = pd.read_parquet(path) if parquet else _read_csv(path)
     except (pa.ArrowInvalid, pa.ArrowException, pd.errors.ParserError, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -87,17 +87,25 @@ def _read_csv(path: Path) -> pd.DataFrame:
     )
 
 
-def _refuse_duplicates(path: Path, names: list[str]) -> None:
+def refuse_duplicates(place: Path | str, names: list[str]) -> None:
+    """A column name may occur once.
+
+    Raises
+    ------
+    InputError
+        With the first name that occurs several times.
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
-            f"{path}: column {twice[0]!r} occurs {names.count(twice[0])} times; rename one of them"
+            f"{place}: column {twice[0]!r} occurs {names.count(twice[0])} times; rename one of them"
         )
 
 
 def rename(frame: pd.DataFrame, mapping: Mapping[str, str], place: str) -> pd.DataFrame:
     """Give foreign columns the names of the contract; ``mapping`` is {ours: theirs}."""
     columns = list(frame.columns)
+    refuse_duplicates(place, columns)
     for ours, theirs in mapping.items():
         if theirs not in columns:
             raise InputError(
@@ -116,7 +124,9 @@ def rename(frame: pd.DataFrame, mapping: Mapping[str, str], place: str) -> pd.Da
                 f"{place}: --map {ours}={theirs}: the table has a column {ours!r} of its own; "
                 f"move it away with --map other_{ours}={ours}"
             )
-    return frame.rename(columns={theirs: ours for ours, theirs in mapping.items()})
+    renamed = frame.rename(columns={theirs: ours for ours, theirs in mapping.items()})
+    refuse_duplicates(place, list(renamed.columns))
+    return renamed
 
 
 def join_truth(frame: pd.DataFrame, truth: pd.DataFrame, on: str, place: str) -> Joined:

@@ -161,7 +161,7 @@ def exact_metrics() -> tuple[Metric, ...]:
             "log_t",
             "years",
             "lower",
-            "sqrt(sum (e - mean e)^2 / (n - 1))",
+            "sqrt(n / (n - 1) times the weighted mean of (e - mean e)^2)",
             "standard",
             ("error", "error2", "w", "n"),
             _sd,
