@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,6 +65,34 @@ def gap_rows(setting: Setting, block: Block, resampled: Resampled) -> list[AnyGa
         rows += _rest_rows(setting, block, metric, usable)
         rows.append(largest_row(setting, block, metric, resampled))
     return rows
+
+
+def listed_pairs(gaps: Sequence[AnyGap]) -> list[AnyGap]:
+    """Of all pairs only those that a record lists: above 12 groups the 20 largest differences."""
+
+    def family(gap: AnyGap) -> tuple[str, str | None, tuple[str, ...]]:
+        return gap.metric, gap.class_, tuple(gap.attributes)
+
+    def sides(gap: PairGap) -> str:
+        return f"{gap.a} {gap.b}"
+
+    by_family: dict[tuple[str, str | None, tuple[str, ...]], list[PairGap]] = {}
+    for gap in gaps:
+        if isinstance(gap, PairGap) and gap.kind == "difference":
+            by_family.setdefault(family(gap), []).append(gap)
+    most = MAX_GROUPS_FOR_PAIRS * (MAX_GROUPS_FOR_PAIRS - 1) // 2
+    kept = {
+        key: {sides(gap) for gap in sorted(rows, key=lambda r: -abs(r.value or 0.0))[:N_LARGEST]}
+        for key, rows in by_family.items()
+        if len(rows) > most
+    }
+    return [
+        gap
+        for gap in gaps
+        if not isinstance(gap, PairGap)
+        or family(gap) not in kept
+        or sides(gap) in kept[family(gap)]
+    ]
 
 
 def _chosen_pairs(

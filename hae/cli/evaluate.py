@@ -50,7 +50,7 @@ def evaluate(
         Literal["image", "subject"], Option(help="Mean over faces, or over persons.")
     ] = "image",
     pairs: Annotated[
-        Literal["auto", "all"], Option(help="Pairwise gaps: at most 12 groups, or all.")
+        Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
     ] = "auto",
     min_n: Annotated[int, Option(min=2, help="Fewer persons than this are not tested.")] = 30,
     max_cells: Annotated[int, Option(min=1, help="Most intersections of attributes.")] = 20_000,

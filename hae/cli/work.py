@@ -69,11 +69,27 @@ def run_job(
     predictions, run, options = _predictions(job, table, options, command)
     result = audit(predictions, run=run, **_arguments(options))
     out = job.out / "predictions.parquet"
+    if options.pairs == "all":
+        result = _with_pairs_apart(result, job.out / "gaps.csv")
     result.write(job.out / "audit.json")
     write_predictions(predictions, out)
     write_report(result, job.out / "report.html")
     Parts(parts_of(out)).remove()
     return result
+
+
+def _with_pairs_apart(result: AuditResult, path: Path) -> AuditResult:
+    """Write every gap as CSV; the record lists the largest of them."""
+    from audit.gaps import listed_pairs
+    from audit.result import Concern, write_text
+
+    write_text(path, result.to_frame("gaps").to_csv(index=False))
+    listed = listed_pairs(result.gaps)
+    concerns = list(result.warnings)
+    if len(listed) < len(result.gaps):
+        message = f"{len(listed)} of {len(result.gaps)} gaps are listed; all are in {path.name}"
+        concerns.append(Concern(code="gaps_truncated", severity="info", message=message))
+    return result.model_copy(update={"gaps": listed, "warnings": concerns})
 
 
 def _arguments(options: AuditOptions) -> dict[str, Any]:
