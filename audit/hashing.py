@@ -46,9 +46,13 @@ def mix(values: Keys) -> Keys:
     """One SplitMix64 step (Steele, Lea and Flood, 2014, doi:10.1145/2660193.2660195)."""
     with np.errstate(over="ignore"):
         z = values + _GOLDEN
-        z = (z ^ (z >> np.uint64(30))) * _MIX_1
-        z = (z ^ (z >> np.uint64(27))) * _MIX_2
-        return z ^ (z >> np.uint64(31))
+        shifted = z >> np.uint64(30)
+        z ^= shifted
+        z *= _MIX_1
+        z ^= np.right_shift(z, np.uint64(27), out=shifted)
+        z *= _MIX_2
+        z ^= np.right_shift(z, np.uint64(31), out=shifted)
+        return z
 
 
 def _stream(purpose: int, seed: int, index: int) -> np.uint64:
