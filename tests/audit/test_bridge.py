@@ -9,6 +9,7 @@ from fairlearn.metrics import MetricFrame
 
 from audit import InputError, audit, predictions_from_frame
 from audit.bridge import from_fairlearn, to_metric_frame
+from tests.audit.compare import close
 from tests.audit.frames import age_table, expression_table, metric
 
 
@@ -47,7 +48,8 @@ def test_table_from_the_arguments_of_a_metric_frame() -> None:
     one = audit(ours, by=["gender", "race"], n_boot=0)
     two = audit(table.drop(columns=["subject_id"]), task="age", by=["gender", "race"], n_boot=0)
     for a, b in zip(one.metrics, two.metrics, strict=True):
-        assert (a.metric, a.group, a.value) == (b.metric, b.group, b.value)
+        assert (a.metric, a.group) == (b.metric, b.group)
+        assert close([a.value], [b.value], 1e-12)
 
 
 def test_expression_codes_and_a_single_feature() -> None:
