@@ -1,4 +1,4 @@
-"""The bridge to Fairlearn, both ways."""
+"""Fairlearn and back: our definitions in its MetricFrame, its inputs as our table."""
 
 from __future__ import annotations
 
@@ -6,71 +6,67 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame
+from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from audit import InputError, audit, predictions_from_frame
 from audit.bridge import from_fairlearn, to_metric_frame
-from tests.audit.compare import close
-from tests.audit.frames import age_table, expression_table, metric
+from audit.simulate import example_cohort
 
 
-@pytest.mark.parametrize("task", ["age", "expression"])
-def test_metric_frame_holds_our_values(task: str) -> None:
-    """NaN where we have null, the same number elsewhere; unknown races are left out."""
-    table = age_table(1, 60) if task == "age" else expression_table(1, 60)
-    checked = predictions_from_frame(table, task=task)
-    frame = to_metric_frame(checked, ["gender", "race"])
-    assert isinstance(frame, MetricFrame)
-    result = audit(checked, by=["gender,race"], n_boot=0)
-    compared = 0
-    for row in result.metrics:
-        key = row.metric if row.class_ is None else f"{row.metric}[{row.class_}]"
-        if not row.group or row.group["race"] is None or row.metric == "null":
-            continue
-        theirs = frame.by_group[key][row.group["gender"], row.group["race"]]
-        if row.value is None:
-            assert np.isnan(theirs), (key, row.group)
-        else:
-            assert theirs == pytest.approx(row.value, rel=1e-12, abs=1e-12)
-            compared += 1
-    assert compared > 50
+def test_metric_frame_has_our_values():
+    table = predictions_from_frame(example_cohort(n_persons=200), task="age")
+    names = ["mae", "bias", "cs5_all", "median_ae", "failure_rate"]
+    frame = to_metric_frame(table, ["gender", "skin_tone"], names)
+    record = audit(table, by=["gender,skin_tone"], n_boot=0)
+    for row in record.metrics:
+        if row.metric in names and row.group:
+            theirs = frame.by_group[row.metric][row.group["gender"], row.group["skin_tone"]]
+            assert theirs == pytest.approx(row.value, abs=1e-12)
+    assert frame.difference()["mae"] > 0
 
 
-def test_table_from_the_arguments_of_a_metric_frame() -> None:
-    table = age_table(2, 40, failures=False, unknown=False)
-    features = table[["gender", "race"]]
-    ours = from_fairlearn(
-        table["age"],
-        table["age_pred"],
-        sensitive_features=features,
-        task="age",
-        sample_weight=table["weight"],
+def test_per_class_metrics_are_named_with_their_class():
+    frame = pd.DataFrame(
+        {
+            "expression": ["happy", "sad", "sad", "happy"],
+            "expression_pred": ["happy", "sad", "happy", "happy"],
+            "gender": ["f", "f", "m", "m"],
+        }
     )
-    one = audit(ours, by=["gender", "race"], n_boot=0)
-    two = audit(table.drop(columns=["subject_id"]), task="age", by=["gender", "race"], n_boot=0)
-    for a, b in zip(one.metrics, two.metrics, strict=True):
-        assert (a.metric, a.group) == (b.metric, b.group)
-        assert close([a.value], [b.value], 1e-12)
+    found = to_metric_frame(predictions_from_frame(frame, task="expression"), ["gender"])
+    # f: both right; m: sad is called happy.
+    assert found.by_group["recall[sad]"].to_dict() == {"f": 1.0, "m": 0.0}
+    assert found.by_group["accuracy"].to_dict() == {"f": 1.0, "m": 0.5}
+    assert "ece" not in found.by_group.columns
 
 
-def test_expression_codes_and_a_single_feature() -> None:
-    ours = from_fairlearn(
-        [0, 1, 1, 0],
-        [0, 1, 0, 0],
-        sensitive_features=pd.Series(list("xxyy"), name="g"),
-        task="expression",
-    )
-    result = audit(ours, by=["g"], n_boot=0)
-    assert metric(result, "accuracy", {"g": "x"}).value == 1.0
-    assert metric(result, "accuracy", {"g": "y"}).value == 0.5
+def test_unknown_groups_are_left_out_and_unknown_metrics_refused():
+    frame = pd.DataFrame({"age": [20, 30], "age_pred": [21, 34], "gender": ["f", None]})
+    table = predictions_from_frame(frame, task="age")
+    assert to_metric_frame(table, ["gender"], ["mae"]).by_group["mae"].to_dict() == {"f": 1.0}
+    with pytest.raises(InputError, match="'speed' cannot be computed here; choose of mae, bias"):
+        to_metric_frame(table, ["gender"], ["speed"])
 
 
-def test_bad_arguments() -> None:
-    table = predictions_from_frame(age_table(0, 10), task="age")
-    with pytest.raises(InputError, match="'nll' cannot be computed here; choose of mae"):
-        to_metric_frame(table, ["gender"], ["nll"])
-    with pytest.raises(InputError, match="--by gendr: no such column"):
-        to_metric_frame(table, ["gendr"])
-    with pytest.raises(InputError, match=r"have \[1, 2\] rows"):
-        from_fairlearn([20], [21], sensitive_features={"g": ["x", "y"]}, task="age")
-    with pytest.raises(InputError, match="'age' has a reserved name"):
-        from_fairlearn([20], [21], sensitive_features={"age": ["x"]}, task="age")
+def test_fairlearn_inputs_become_a_table():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(10, 60, 90)
+    pred = y + rng.normal(0, 5, 90)
+    group = pd.Series(rng.choice(["a", "b", "c"], 90), name="site")
+    table = from_fairlearn(y, pred, sensitive_features=group, task="age")
+    record = audit(table, by=["site"], n_boot=0)
+    theirs = MetricFrame(
+        metrics=mean_absolute_error, y_true=y, y_pred=pred, sensitive_features=group
+    ).by_group
+    ours = {r.group["site"]: r.value for r in record.metrics if r.metric == "mae" and r.group}
+    assert ours == pytest.approx(theirs.to_dict(), abs=1e-12)
+
+
+def test_fairlearn_classes_and_bad_lengths():
+    y, pred = ["a", "b", "a"], ["a", "a", "a"]
+    table = from_fairlearn(y, pred, sensitive_features={"g": ["x", "x", "y"]}, task="expression")
+    record = audit(table, by=["g"], n_boot=0)
+    overall = next(r.value for r in record.metrics if r.metric == "accuracy" and not r.group)
+    assert overall == accuracy_score(y, pred)
+    with pytest.raises(InputError, match="must be equally long"):
+        from_fairlearn(y, pred[:2], sensitive_features={"g": ["x", "x", "y"]}, task="expression")
