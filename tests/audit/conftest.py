@@ -43,7 +43,7 @@ def ages() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def age_result(ages: pd.DataFrame) -> AuditResult:
     """Their audit by gender, race and both."""
-    return audit(ages, task="age", by=BY, n_boot=200, min_n=10)
+    return audit(ages, task="age", by=BY, n_boot=100, min_n=10)
 
 
 @pytest.fixture(scope="session")
@@ -55,4 +55,4 @@ def expressions() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def expression_result(expressions: pd.DataFrame) -> AuditResult:
     """Their audit by gender, race and both."""
-    return audit(expressions, task="expression", by=BY, n_boot=200, min_n=10)
+    return audit(expressions, task="expression", by=BY, n_boot=100, min_n=10)

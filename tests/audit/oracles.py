@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from audit import AuditResult, Predictions, audit, predictions_from_frame, read_predictions
+from audit.bands import band_label, parse_band
 from audit.result import Group
 from tests.audit.frames import BY, DATA, age_table, expression_table, interval_table
 from tests.audit.oracle_age import AGE
@@ -74,6 +75,8 @@ def _members(table: Predictions, group: Group) -> Array:
     inside = np.ones(len(frame), dtype=bool)
     for name, value in group.items():
         column = frame[name]
+        if name == "age":  # as the record names bands: 00-02 is 0-2
+            column = column.map(lambda text: band_label(parse_band(text)))
         inside &= (column.isna() | (column == "")) if value is None else column.eq(value)
     return inside
 
@@ -82,16 +85,19 @@ def compared(table: Predictions, result: AuditResult) -> Iterator[Compared]:
     """Every metric row of an audit beside its oracle, where the metric can exist."""
     rows = rows_of(table, result)
     names = ("weight", "failed", "age", "band", "pred", "y", "y_pred", "proba", "logits")
-    for row in result.metrics:
+    last: Group | None = None
+    for row in sorted(result.metrics, key=lambda row: repr(row.group)):
         if row.note in {"interval_truth", "predicted_bands", "no_probabilities"}:
             continue
-        keep = _members(table, row.group)
-        parts = {name: getattr(rows, name) for name in names}
-        part = replace(rows, **{n: None if p is None else p[keep] for n, p in parts.items()})
+        if row.group != last:
+            last, keep = row.group, _members(table, row.group)
+            parts = {name: getattr(rows, name) for name in names}
+            whole = replace(rows, **{n: None if p is None else p[keep] for n, p in parts.items()})
+            done = whole.processed()
+        needs_all = row.metric.endswith("_all") or row.metric == "failure_rate"
+        part = whole if needs_all else done
         if row.class_ is not None:
             part = replace(part, k=result.spec.classes.index(row.class_))
-        needs_all = row.metric.endswith("_all") or row.metric == "failure_rate"
-        part = part if needs_all else part.processed()
         theirs: float | None = None
         if part.weight.sum() > 0:
             theirs = ORACLES[result.task][row.metric][1](part)
@@ -109,9 +115,9 @@ def _bands(predicted: bool) -> Predictions:
     return predictions_from_frame(interval_table(3, predicted=predicted), task="age")
 
 
-def _heritage(run: str) -> Predictions:
+def _heritage() -> Predictions:
     return read_predictions(
-        DATA / "biased-heritage" / f"multistereo-sa-female-{run}.csv",
+        DATA / "biased-heritage" / "multistereo-sa-female-f0.0-r0.csv",
         task="expression",
         mapping={"sample_id": "id", "expression": "y_true", "expression_pred": "y_pred"},
         logits="logits",
@@ -130,8 +136,7 @@ def _deepface() -> Predictions:
 
 
 REAL: dict[str, Callable[[], Predictions]] = {
-    "biased-heritage f0.0-r0": partial(_heritage, "f0.0-r0"),
-    "biased-heritage f1.0-r0": partial(_heritage, "f1.0-r0"),
+    "biased-heritage": _heritage,
     "facellm-deepface": _deepface,
 }
 CASES: dict[str, Callable[[], Predictions]] = {

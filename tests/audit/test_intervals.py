@@ -37,7 +37,7 @@ def assert_p_is_the_inversion(result: AuditResult) -> set[str]:
     return kinds
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n_persons=st.integers(12, 90),
@@ -54,7 +54,7 @@ def test_p_below_5_percent_exactly_where_the_interval_excludes_no_gap_age(
     assert_p_is_the_inversion(result)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n_persons=st.integers(12, 120),
