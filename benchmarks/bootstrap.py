@@ -40,6 +40,7 @@ from audit.values import percentile_limits
 
 ATTRIBUTES = ("gender", "race", "age_band")
 N_BOOT = 1000
+N_MORE = 6000
 
 
 def table(rows: int, seed: int = 0) -> pd.DataFrame:
@@ -113,11 +114,11 @@ def race(rows: int, replicates: int) -> dict[str, Any]:
         theirs = timed(fairlearn_side, frame, replicates)
         their_start = timed(fairlearn_side, frame, None)
     ours = timed(our_side, frame, N_BOOT, repeat=3)
-    our_start = timed(our_side, frame, 0, repeat=3)
+    ours_more = timed(our_side, frame, N_MORE, repeat=3)
     per = {"fairlearn": theirs / replicates, "ours": ours / N_BOOT}
     more = {
         "fairlearn": (theirs - their_start) / replicates,
-        "ours": (ours - our_start) / N_BOOT,
+        "ours": (ours_more - ours) / (N_MORE - N_BOOT),
     }
     return {
         "rows": rows,
@@ -126,7 +127,7 @@ def race(rows: int, replicates: int) -> dict[str, Any]:
         "whole_job_s": {"fairlearn": round(theirs, 3), "ours": round(ours, 3)},
         "whole_job_per_replicate_s": {key: round(value, 6) for key, value in per.items()},
         "whole_job_ratio": round(per["fairlearn"] / per["ours"]),
-        "one_more_replicate_s": {key: round(value, 6) for key, value in more.items()},
+        "one_more_replicate_s": {key: round(value, 7) for key, value in more.items()},
         "one_more_replicate_ratio": round(more["fairlearn"] / more["ours"]),
     }
 
