@@ -218,6 +218,7 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         ({"by": [""]}, "--by"),
         ({"sources": {"race": "perceived"}}, "--label-source race"),
         ({"sources": {"gender": "guessed"}}, "guessed"),
+        ({"seed": 2**64}, "--seed"),
         ({"task": "height"}, "age, expression"),
         ({"task": None}, "task"),
     ],
@@ -259,3 +260,29 @@ def test_shards_of_different_kinds() -> None:
     ]
     says(refusal(lambda: audit(tables)), "different tasks")
     refusal(lambda: audit([ages(gender=["f", "m"]), ages()], task="age", by=["gender"]))
+
+
+def test_shards_with_and_without_probabilities() -> None:
+    scores = pd.DataFrame({"expression": list("ab"), "prob_a": [0.5, 0.5], "prob_b": [0.5, 0.5]})
+    plain = pd.DataFrame({"expression": list("ab"), "expression_pred": list("ab")})
+    says(refusal(lambda: audit([scores, plain], task="expression", by=[])), "probabilities")
+
+
+def test_messages_show_plain_numbers() -> None:
+    frame = pd.DataFrame({"age_low": [-5], "age_high": [3], "age_pred": [2]})
+    message = refusal(lambda: predictions_from_frame(frame, task="age"))
+    says(message, "age_low is -5,")
+    assert "np." not in message
+
+
+def test_no_class_at_all() -> None:
+    frame = pd.DataFrame({"expression": [None, None], "expression_pred": [None, None]})
+    message = refusal(lambda: predictions_from_frame(frame, task="expression"))
+    says(message, "--classes")
+    assert "distinct" not in message
+
+
+def test_absurd_prediction() -> None:
+    """Squares of 1e300 are no numbers: refused, not a warning of numpy and a null."""
+    frame = ages(age_pred=[21.0, 1e300])
+    says(refusal(lambda: audit(frame, task="age", by=[])), "row 2", "age_pred")

@@ -31,3 +31,11 @@ def test_age_as_an_attribute() -> None:
         "regression_to_mean" in row.note for row in gaps(decades, metric="bias", kind="difference")
     )
     assert gap(decades, metric="pearson").note == "range_restricted"
+
+
+def test_a_single_text_is_one_combination() -> None:
+    table = age_table(2, 20)
+    one, two = (
+        audit(table, task="age", by=by, n_boot=0) for by in ("gender,race", ["gender,race"])
+    )
+    assert one.spec.combinations == two.spec.combinations == [["gender", "race"]]

@@ -61,6 +61,23 @@ def test_shards_by_age_and_intersections() -> None:
     assert_same(run(table, "age", **by), run(shards, "age", **by))
 
 
+def test_shards_of_mixed_truth() -> None:
+    """A shard that happens to hold single years only is of the same table as the bands."""
+    table = pd.DataFrame({"age": ["20-29", "40-49", "33", "51"], "age_pred": [25, 52, 33.5, 40]})
+    table["sample_id"] = list("abcd")
+    options = {"task": "age", "by": ["age"], "n_boot": 0}
+    assert_same(audit(table, **options), audit([table[:2], table[2:]], **options))
+    assert_same(audit(table, **options), audit([table[2:], table[:2]], **options))
+
+
+def test_an_unlabelled_shard_fits_bands() -> None:
+    table = pd.DataFrame({"age": [None, None, "20-29", "30-39"], "age_pred": [25, 32, 33.5, 40]})
+    table["sample_id"] = list("abcd")
+    options = {"task": "age", "by": ["age"], "n_boot": 0}
+    for shards in ([table[:2], table[2:]], [table[2:], table[:2]]):
+        assert_same(audit(table, **options), audit(shards, **options))
+
+
 def test_without_sample_ids_persons_still_make_the_order_irrelevant() -> None:
     table = age_table(8, n_persons=80).drop(columns="sample_id")
     assert_same(run(table, "age"), run(table.sample(frac=1, random_state=2), "age"))
