@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.bands import Band, parse_band
+from audit.columns import AgeColumn, as_bands
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
@@ -39,12 +40,27 @@ class Collected:
     n_unknown: dict[str, int]
 
 
-def common_classes(shards: Sequence[Predictions]) -> list[Predictions]:
-    """Shards with the class set of the whole table; refuses different names for the same scores."""
+def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
+    """Shards as parts of one table: the same classes, and bands everywhere if anywhere.
+
+    Raises
+    ------
+    InputError
+        The shards name different classes for their scores, or only some have scores.
+    """
     first = shards[0]
-    if first.task == "age" or all(shard.classes == first.classes for shard in shards):
+    if first.task == "age":
+        return _common_ages(shards)
+    scored = [shard for shard in shards if shard.probabilities is not None]
+    if scored and len(scored) < len(shards):
+        odd = next(shard for shard in shards if shard.probabilities is None)
+        raise InputError(
+            f"{odd.place}: some shards have class probabilities and this one has none; "
+            "give them to all or to none"
+        )
+    if all(shard.classes == first.classes for shard in shards):
         return list(shards)
-    if any(shard.probabilities is not None for shard in shards):
+    if scored:
         odd = next(shard for shard in shards if shard.classes != first.classes)
         raise InputError(
             f"{odd.place}: classes {', '.join(odd.classes)} differ from "
@@ -52,6 +68,26 @@ def common_classes(shards: Sequence[Predictions]) -> list[Predictions]:
         )
     names = tuple(sorted({name for shard in shards for name in shard.classes}))
     return [_recoded(shard, names) for shard in shards]
+
+
+def _common_ages(shards: Sequence[Predictions]) -> list[Predictions]:
+    truths = _as_one([shard.truth for shard in shards], shards)
+    estimates = _as_one([shard.estimate for shard in shards], shards)
+    return [
+        replace(shard, truth=truth, estimate=estimate)
+        for shard, truth, estimate in zip(shards, truths, estimates, strict=True)
+    ]
+
+
+def _as_one(
+    columns: Sequence[AgeColumn | None], shards: Sequence[Predictions]
+) -> Sequence[AgeColumn | None]:
+    if not any(ages is not None and ages.is_band for ages in columns):
+        return columns
+    return [
+        None if ages is None else as_bands(ages, shard.place)
+        for ages, shard in zip(columns, shards, strict=True)
+    ]
 
 
 def _recoded(shard: Predictions, names: tuple[str, ...]) -> Predictions:

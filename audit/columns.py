@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 _NO_NUMBER = {"nan", "none", "null", "na", "n/a", "inf", "-inf", "infinity", "-infinity"}
 MAX_AGE = 130.0
+MAX_ESTIMATE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,9 @@ def _odd_text(column: pd.Series) -> BoolArray:
 def _refuse(column: pd.Series, wrong: BoolArray, place: str, rule: str) -> None:
     if wrong.any():
         row = int(wrong.argmax())
-        raise InputError(f"{place} row {row + 1}: {column.name} is {column.iloc[row]!r}, {rule}")
+        value = column.iloc[row]
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise InputError(f"{place} row {row + 1}: {column.name} is {shown!r}, {rule}")
 
 
 def as_ages(column: pd.Series, place: str) -> AgeColumn:
@@ -93,6 +96,20 @@ def as_ages(column: pd.Series, place: str) -> AgeColumn:
     return AgeColumn(low, high, is_band=True, mixed=bool(single.any()))
 
 
+def as_bands(ages: AgeColumn, place: str) -> AgeColumn:
+    """Single whole years n as [n, n + 1), for a table that holds bands elsewhere."""
+    if ages.is_band:
+        return ages
+    odd = ages.known & (ages.low != np.floor(ages.low))
+    if odd.any():
+        row = int(odd.argmax())
+        raise InputError(
+            f"{place} row {row + 1}: age {ages.low[row]:g} must be a whole year where other "
+            "shards hold bands"
+        )
+    return AgeColumn(ages.low, ages.low + 1, is_band=True, mixed=bool(ages.known.any()))
+
+
 def _bands_of(column: pd.Series) -> FloatArray:
     codes, texts = pd.factorize(column.astype("str").where(column.notna()))
     parsed: list[Band] = [parse_band(text) or (np.nan, np.nan) for text in texts]
@@ -104,6 +121,13 @@ def checked_truth(ages: AgeColumn, column: pd.Series, place: str) -> AgeColumn:
     """True ages must lie in 0..130; raises with the first row that does not."""
     rule = f"must be between 0 and {MAX_AGE:.0f} years; empty if unknown"
     _refuse(column, (ages.low < 0) | (ages.low > MAX_AGE), place, rule)
+    return ages
+
+
+def checked_estimate(ages: AgeColumn, column: pd.Series, place: str) -> AgeColumn:
+    """Any plausible estimate is kept, a negative one too; a million years is a broken file."""
+    rule = f"must be an age in years, within +- {MAX_ESTIMATE:.0e}; empty if it failed"
+    _refuse(column, np.abs(ages.low) > MAX_ESTIMATE, place, rule)
     return ages
 
 

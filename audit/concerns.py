@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from audit.block import Block, Setting
-from audit.gaps import AnyGap
+from audit.gaps import MAX_GROUPS_FOR_PAIRS, N_LARGEST, AnyGap
 from audit.metrics.expression import n_floored
 from audit.predictions import Predictions
 from audit.result import Code, Concern
@@ -96,6 +96,12 @@ def block_warnings(setting: Setting, block: Block) -> list[Concern]:
         shown = _shown(block, small, lambda g: f"{persons.m[g]:.0f} persons")
         message = f"shown but not tested, below {setting.min_n} persons: {shown}"
         found.append(Concern(code="small_groups", severity="info", message=message, where=where))
+    if present.sum() > MAX_GROUPS_FOR_PAIRS and not setting.all_pairs and block.grouping.names:
+        message = (
+            f"{present.sum()} groups: per metric the {N_LARGEST} largest pairwise differences are "
+            "listed; --pairs all writes every one as CSV"
+        )
+        found.append(Concern(code="gaps_truncated", severity="info", message=message, where=where))
     if names in PERSON_ATTRIBUTES and _inconsistent(block):
         message = f"{_inconsistent(block)} persons have several values of {names}"
         found.append(

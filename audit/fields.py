@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.classes import class_codes, observed_classes, read_probabilities
-from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_truth
+from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_estimate, checked_truth
 from audit.errors import InputError
 from audit.result import Concern
 
@@ -25,6 +25,7 @@ def age_fields(
     truth, truth_columns = _ages(frame, "age", place)
     estimate, columns = _ages(frame, "age_pred", place)
     checked_truth(truth, frame[truth_columns[0]], place)
+    checked_estimate(estimate, frame[columns[0]], place)
     estimate = replace(
         estimate,
         low=np.where(failed, np.nan, estimate.low),
@@ -89,7 +90,12 @@ def expression_fields(
         if scores is not None
         else tuple(classes or observed_classes(*(as_text(frame[name], place) for name in text)))
     )
-    if len(set(names)) != len(names) or not names:
+    if not names:
+        raise InputError(
+            f"{place}: every expression and expression_pred is empty, so no class is known; "
+            "set them with --classes"
+        )
+    if len(set(names)) != len(names):
         raise InputError(f"{place}: class names must be distinct, got {', '.join(names)}")
     y_true = class_codes(frame["expression"], names, place)
     best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)

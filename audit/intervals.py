@@ -229,17 +229,18 @@ def score_limits(pair: Proportions, z: FloatArray) -> Limits:
 
     Miettinen and Nurminen (1985), doi:10.1002/sim.4780040211, without their n / (n - 1).
     """
-    value = pair.pa - pair.pb
-    found = []
-    for end in (-1.0, 1.0):
-        near, far = value, np.full(len(value), end)
-        for _ in range(_BISECTIONS):
-            middle = (near + far) / 2
-            inside = np.abs(score_z(pair, middle)) <= z
-            near, far = np.where(inside, middle, near), np.where(inside, far, middle)
-        known = ~np.isnan(value) & ~np.isnan(z) & ~np.isnan(pair.na) & ~np.isnan(pair.nb)
-        found.append(np.where(known, near, np.nan))
-    return found[0], found[1]
+    n = len(pair.pa)
+    both = pair.take(np.tile(np.arange(n), 2))
+    wide = np.tile(z, 2)
+    value = both.pa - both.pb
+    near, far = value, np.repeat([-1.0, 1.0], n)
+    for _ in range(_BISECTIONS):
+        middle = (near + far) / 2
+        inside = np.abs(score_z(both, middle)) <= wide
+        near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+    known = ~np.isnan(value) & ~np.isnan(wide) & ~np.isnan(both.na) & ~np.isnan(both.nb)
+    found = np.where(known, near, np.nan)
+    return found[:n], found[n:]
 
 
 def score_critical(pair: Proportions, level: float) -> FloatArray:
@@ -255,11 +256,11 @@ def score_p(pair: Proportions, z: FloatArray) -> FloatArray:
 
 def _score_contrast(a: Estimates, b: Estimates, rho: FloatArray) -> Contrast:
     pair = proportions(a, b, rho)
-    (low, high), (low_90, high_90) = (
-        score_limits(pair, score_critical(pair, level)) for level in (0.95, 0.90)
-    )
-    z = np.abs(score_z(pair, np.zeros(len(low))))
-    return Contrast(pair.pa - pair.pb, low, high, low_90, high_90, score_p(pair, z))
+    n = len(rho)
+    z = np.concatenate([score_critical(pair, level) for level in (0.95, 0.90)])
+    low, high = score_limits(pair.take(np.tile(np.arange(n), 2)), z)
+    p = score_p(pair, np.abs(score_z(pair, np.zeros(n))))
+    return Contrast(pair.pa - pair.pb, low[:n], high[:n], low[n:], high[n:], p)
 
 
 def difference(kind: Interval, a: Estimates, b: Estimates, var_difference: FloatArray) -> Contrast:

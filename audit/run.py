@@ -14,7 +14,7 @@ import pandas as pd
 
 from audit.bands import DECADES, Band, bands_from_edges
 from audit.block import Setting, build_block
-from audit.collect import Collected, collect_table, common_classes, table_bands
+from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
@@ -106,8 +106,11 @@ def audit(
     >>> [(row.group, row.value) for row in result.metrics if row.metric == "mae"]
     [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
     """
-    shards = common_classes(_tables(predictions, task))
     _check_options(n_boot, min_n, estimand, age_bands, pairs)
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed {seed}: must be between 0 and 2^63 - 1")
+    shards = common_form(_tables(predictions, task))
+    by = [by] if isinstance(by, str) else by
     edges = tuple(float(edge) for edge in age_bands) if age_bands else None
     bands = table_bands(shards, edges or DECADES)
     combinations = combinations_of(by, shards[0])

@@ -119,7 +119,7 @@ def _quantile(name: str, q: float, definition: str) -> Metric:
         unit="years",
         better="lower",
         definition=f"{definition}; weighted averaged inverted CDF; the value is exact, "
-        "replicates are read on a grid of 0.05 years below 6.4, 0.1 below 16 and 1 above",
+        "replicates are interpolated on a grid of 0.05 years below 6.4, 0.1 below 16 and 1 above",
         source="Hyndman and Fan (1996), type 2",
         features=(),
         formula=lambda s: s["n"],

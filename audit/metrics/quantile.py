@@ -13,7 +13,7 @@ EDGES: FloatArray = np.concatenate(
 )
 """Lower edges of the 256 bins in years; the last one holds everything above."""
 
-_MIDDLES: FloatArray = EDGES + np.diff(EDGES, append=EDGES[-1] + 1.0) / 2
+_WIDTHS: FloatArray = np.diff(EDGES, append=EDGES[-1] + 1.0)
 
 
 def bin_of(abs_error: FloatArray) -> IntArray:
@@ -98,10 +98,16 @@ def rest_quantiles(
 
 
 def grid_quantiles(cumulative: FloatArray, q: float) -> FloatArray:
-    """Middle of the bin that holds the quantile, from cumulative weights (groups, 256, R).
+    """The quantile from cumulative weights (groups, 256, R), linear within the bin that holds it.
 
     Returns shape (groups, R), NaN where there is no weight.
     """
     total = cumulative[:, -1]
-    at = (cumulative < (q * total - 1e-9 * total)[:, None]).sum(axis=1)
-    return np.where(total > 1e-9, _MIDDLES[np.minimum(at, len(_MIDDLES) - 1)], np.nan)
+    target = (q - 1e-9) * total
+    at = np.minimum((cumulative < target[:, None]).sum(axis=1), len(EDGES) - 1)
+    end = np.take_along_axis(cumulative, at[:, None], axis=1)[:, 0]
+    start = np.take_along_axis(cumulative, np.maximum(at - 1, 0)[:, None], axis=1)[:, 0]
+    start = np.where(at > 0, start, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip((target - start) / (end - start), 0.0, 1.0)
+    return np.where(total > 1e-9, EDGES[at] + _WIDTHS[at] * share, np.nan)
