@@ -253,6 +253,7 @@ def _rows(
             _gap_note(metric, c, sides, row, kind, few=few is not None and bool(few[row])),
             "below_min_n" if small else None,
             "regression_to_mean" if by_age else None,
+            None if np.isnan(c.value[row]) else "no_margin",
         ]
         content = {
             "metric": metric.name,

@@ -87,6 +87,12 @@ def note_words(note: str | None) -> str:
     return "; ".join(parts)
 
 
+def without_margin(note: str | None) -> str | None:
+    """A note less ``no_margin``, which the sentence on the verdict says already."""
+    kept = [part for part in note.split("; ") if part != "no_margin"] if note else []
+    return "; ".join(kept) or None
+
+
 def note_codes(note: str | None) -> tuple[str, ...]:
     """The codes of a note, without their details."""
     return tuple(part.partition(":")[0] for part in note.split("; ")) if note else ()

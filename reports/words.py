@@ -6,7 +6,15 @@ import string
 from typing import Literal
 
 from audit.result import AuditResult, Gap
-from reports.format import EM_DASH, combination_label, note_words, number, plain, unit_word
+from reports.format import (
+    EM_DASH,
+    combination_label,
+    note_words,
+    number,
+    plain,
+    unit_word,
+    without_margin,
+)
 
 Tone = Literal["gap", "none", "open"]
 
@@ -67,11 +75,10 @@ def verdict_words(gap: Gap, unit: str) -> str:
 
 def how_sure(gap: Gap, unit: str, level: str) -> tuple[str, ...]:
     """How sure a difference is, in sentences derived from its row alone."""
-    note = _sentence(note_words(gap.note))
+    note = _sentence(note_words(without_margin(gap.note)))
     if gap.value is None:
         return (note or "Not tested.",)
-    said = gap.note == "no_margin" and gap.verdict is None and gap.margin is None
-    parts = (interval_words(gap, level), verdict_words(gap, unit), "" if said else note)
+    parts = (interval_words(gap, level), verdict_words(gap, unit), note)
     return tuple(part for part in parts if part)
 
 
@@ -91,7 +98,7 @@ def by(attributes: list[str]) -> str:
 
 def mark_of(note: str | None, marks: dict[str, str]) -> str:
     """The footnote letter of a note; ``marks`` collects words -> letter in order of appearance."""
-    words = note_words(note)
+    words = note_words(without_margin(note))
     if not words:
         return ""
     letters = string.ascii_lowercase

@@ -13,6 +13,7 @@ from reports.format import (
     metric_label,
     note_codes,
     note_words,
+    without_margin,
 )
 
 MAX_ROWS = 500
@@ -48,7 +49,7 @@ def build(result: AuditResult) -> Section | None:
             groups = [group_label(side) for side in sides if side]
             name = metric_label(gap.metric, gap.class_)
             where = combination_label(gap.attributes)
-            put(f"difference: {what}", gap.note, where, name, groups)
+            put(f"difference: {what}", without_margin(gap.note), where, name, groups)
     if not values:
         return None
     rows = []
