@@ -306,8 +306,3 @@ def order_p(samples: FloatArray) -> float:
     """Two-sided bootstrap p of the hypothesis 0: below 0.05 exactly where 0 is outside."""
     smaller = min(int((samples <= 0).sum()), int((samples >= 0).sum()))
     return min(1.0, 2 * (smaller + 1) / (len(samples) + 1))
-
-
-def normal_tail(z: FloatArray) -> FloatArray:
-    """Two-sided normal p of z."""
-    return np.asarray(2 * ndtr(-np.abs(z)))

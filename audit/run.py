@@ -6,18 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.bands import DECADES, Band, bands_from_edges
+from audit.bands import DECADES, Band
 from audit.block import Setting, build_block
 from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
-from audit.curves import BY_AGE, DESCRIPTIONS, age_curves, expression_curves
+from audit.curves import BY_AGE, age_curves, expression_curves
 from audit.errors import InputError
 from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, combinations_of, grouping
@@ -33,18 +33,15 @@ from audit.metrics.expression import (
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import (
-    AttributeSpec,
     AuditResult,
     Concern,
     CurveRow,
-    LabelSource,
     MetricRow,
-    MetricSpec,
     RunInfo,
-    Spec,
 )
+from audit.spec import build_spec
 from audit.units import UnitSums, group_sums
-from audit.values import METHODS, metric_rows
+from audit.values import metric_rows
 
 FloatArray = npt.NDArray[np.float64]
 Table = Predictions | pd.DataFrame
@@ -124,7 +121,7 @@ def audit(
     weights = weightings(setting, table.sums)
     metrics, gaps, curves, warnings = _work(setting, shards, table, weights, groupings)
     curves += _age_curves(setting, table, names)
-    spec = _spec(
+    spec = build_spec(
         setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
     )
     n = sum(map(len, shards))
@@ -292,60 +289,3 @@ def _age_curves(setting: Setting, table: Collected, names: tuple[str, ...]) -> l
         block = build_block(small, item, group_sums(table.sums, item), {})
         rows += age_curves(small, block)
     return rows
-
-
-def _spec(
-    setting: Setting,
-    shards: Sequence[Predictions],
-    table: Collected,
-    groupings: Sequence[Grouping],
-    sources: Mapping[str, str],
-    estimand: str,
-    bands: tuple[Band, ...],
-    edges: tuple[float, ...] | None,
-    curves: Sequence[CurveRow],
-) -> Spec:
-    used = [name for item in groupings for name in item.names]
-    odd = [name for name in sources if name not in used]
-    if odd:
-        raise InputError(
-            f"--label-source {odd[0]}: no such attribute in --by; choose of {', '.join(used)}"
-        )
-    for name, source in sources.items():
-        if source not in get_args(LabelSource):
-            raise InputError(
-                f"--label-source {name}={source}: must be one of {', '.join(get_args(LabelSource))}"
-            )
-    people = any(shard.subject_id is not None for shard in shards)
-    first = shards[0]
-    return Spec(
-        attributes={
-            name: AttributeSpec(
-                source=sources.get(name, "unknown"),
-                values=list(table.order[name]),
-                n_unknown=table.n_unknown[name],
-            )
-            for name in dict.fromkeys(used)
-        },
-        combinations=[list(item.names) for item in groupings],
-        unit_of_resampling="person" if people else "face",
-        units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets",
-        estimand=estimand,
-        n_boot=setting.n_boot,
-        min_n=setting.min_n,
-        classes=list(first.classes) or None,
-        bands=[[low, high] for low, high in bands] or None,
-        age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
-        metrics={
-            m.name: MetricSpec(
-                unit=m.unit,
-                better=m.better,
-                scale=m.scale,
-                interval=METHODS.get(m.interval, "none"),
-                definition=m.definition,
-                source=m.source,
-            )
-            for m in setting.metrics
-        },
-        curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
-    )

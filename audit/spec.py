@@ -1,0 +1,74 @@
+"""The spec of a record: what was computed and how, and who assigned the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from audit.bands import Band, bands_from_edges
+from audit.block import Setting
+from audit.collect import Collected
+from audit.curves import DESCRIPTIONS
+from audit.errors import InputError
+from audit.groups import Grouping
+from audit.predictions import Predictions
+from audit.result import AttributeSpec, CurveRow, LabelSource, MetricSpec, Spec
+from audit.values import METHODS
+
+
+def build_spec(
+    setting: Setting,
+    shards: Sequence[Predictions],
+    table: Collected,
+    groupings: Sequence[Grouping],
+    sources: Mapping[str, str],
+    estimand: str,
+    bands: tuple[Band, ...],
+    edges: tuple[float, ...] | None,
+    curves: Sequence[CurveRow],
+) -> Spec:
+    """Everything that fixes the numbers; refuses sources of attributes that are not audited."""
+    used = [name for item in groupings for name in item.names]
+    odd = [name for name in sources if name not in used]
+    if odd:
+        raise InputError(
+            f"--label-source {odd[0]}: no such attribute in --by; choose of {', '.join(used)}"
+        )
+    for name, source in sources.items():
+        if source not in get_args(LabelSource):
+            raise InputError(
+                f"--label-source {name}={source}: must be one of {', '.join(get_args(LabelSource))}"
+            )
+    people = any(shard.subject_id is not None for shard in shards)
+    first = shards[0]
+    return Spec(
+        attributes={
+            name: AttributeSpec(
+                source=sources.get(name, "unknown"),
+                values=list(table.order[name]),
+                n_unknown=table.n_unknown[name],
+            )
+            for name in dict.fromkeys(used)
+        },
+        combinations=[list(item.names) for item in groupings],
+        unit_of_resampling="person" if people else "face",
+        units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets",
+        estimand=estimand,
+        n_boot=setting.n_boot,
+        min_n=setting.min_n,
+        classes=list(first.classes) or None,
+        bands=[[low, high] for low, high in bands] or None,
+        age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
+        metrics={
+            m.name: MetricSpec(
+                unit=m.unit,
+                better=m.better,
+                scale=m.scale,
+                interval=METHODS.get(m.interval, "none"),
+                definition=m.definition,
+                source=m.source,
+            )
+            for m in setting.metrics
+        },
+        curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
+    )
