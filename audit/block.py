@@ -109,15 +109,25 @@ def values_of(block: Block, metric: Metric) -> FloatArray:
     return block.estimates[metric.key].value
 
 
-def class_support(block: Block, setting: Setting) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Classes with a true face, (G, K): in each group, in its rest, and with too few persons."""
+def class_support(
+    block: Block, setting: Setting
+) -> tuple[BoolArray, BoolArray, BoolArray, BoolArray]:
+    """Classes with a true face, (G, K): in each group, in its rest, and too scarce in each.
+
+    Scarce: fewer than 5 persons got it right or fewer than 5 got it wrong, so that the spread of
+    its recall cannot be estimated and the interval of a mean over classes would be too narrow.
+    """
     confusion = block.sums(setting.layout)["confusion"]
     rest = setting.layout.unpack(block.panels.rest.totals)["confusion"]
-    persons_by_class = np.stack(
-        [who[0].m for key, who in block.who.items() if key.startswith("recall[")], axis=-1
+    here, there = confusion.sum(axis=-1) > 0, rest.sum(axis=-1) > 0
+    who = [pair for key, pair in block.who.items() if key.startswith("recall[")]
+    rarer = [np.stack([pair[side].rarer for pair in who], axis=-1) for side in (0, 1)]
+    return (
+        here,
+        there,
+        here & (rarer[0] < FEW_PER_CLASS),
+        there & (rarer[1] < FEW_PER_CLASS),
     )
-    here = confusion.sum(axis=-1) > 0
-    return here, rest.sum(axis=-1) > 0, here & (persons_by_class < FEW_PER_CLASS)
 
 
 def covariance_of(block: Block, metric: Metric) -> FloatArray:

@@ -117,7 +117,10 @@ def _json_scores(column: pd.Series, place: str) -> FloatArray:
 def _json_row(cell: object, index: int, name: str, place: str) -> list[float] | None:
     try:
         if isinstance(cell, str) and cell.strip():
-            return [float(value) for value in json.loads(cell)]
+            parsed = json.loads(cell)
+            if not isinstance(parsed, list):
+                raise TypeError
+            return [float(value) for value in parsed]
         if isinstance(cell, list | tuple | np.ndarray):
             return [float(value) for value in cell]
         return None
@@ -146,16 +149,18 @@ def class_codes(column: pd.Series, classes: tuple[str, ...], place: str) -> IntA
     codes, values = pd.factorize(texts)
     known = {name: index for index, name in enumerate(classes)}
     by_name = all(value in known for value in values)
-    by_index = all(str(value).isdecimal() and int(value) < len(classes) for value in values)
+    named = not all(name.isdecimal() for name in classes)
+    by_index = named and all(str(v).isdecimal() and int(v) < len(classes) for v in values)
     if not by_name and not by_index:
         unknown = [value for value in values if value not in known]
-        indices = all(str(value).isdecimal() for value in values)
+        indices = named and all(str(value).isdecimal() for value in values)
         odd = next(v for v in unknown if not indices or int(v) >= len(classes))
         row = int((texts == odd).to_numpy(dtype=bool, na_value=False).argmax())
         raise InputError(
             f"{place} row {row + 1}: {column.name} is {odd!r}, which is no known class; "
-            f"must be one of {', '.join(classes)}, or an index below {len(classes)} "
-            "(set the names with --classes)"
+            f"must be one of {', '.join(classes)}"
+            + (f", or an index below {len(classes)}" if named else "")
+            + " (set the names with --classes)"
         )
     lookup = [known[value] if by_name else int(value) for value in values]
     return np.array([*lookup, -1], dtype=np.int64)[codes]

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from audit.bands import Band, parse_band
+from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
@@ -66,7 +68,7 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
             f"{odd.place}: classes {', '.join(odd.classes)} differ from "
             f"{', '.join(first.classes)} in {first.place}; set them with --classes"
         )
-    names = tuple(sorted({name for shard in shards for name in shard.classes}))
+    names = observed_classes(*(pd.Series(shard.classes, dtype=object) for shard in shards))
     return [_recoded(shard, names) for shard in shards]
 
 

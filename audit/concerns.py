@@ -25,8 +25,9 @@ def table_warnings(shards: Sequence[Predictions]) -> list[Concern]:
     failed = sum(int((shard.labelled & ~shard.processed).sum()) for shard in shards)
     unlabelled = sum(int((~shard.labelled).sum()) for shard in shards)
     floored = sum(n_floored(shard) for shard in shards)
+    found += _no_ids(shards)
     if all(shard.subject_id is None for shard in shards):
-        found.append(_no_subjects(shards))
+        found.append(_no_subjects())
     else:
         single = sum(_without_subject(shard) for shard in shards)
         found += _when(
@@ -51,15 +52,23 @@ def table_warnings(shards: Sequence[Predictions]) -> list[Concern]:
     return found
 
 
-def _no_subjects(shards: Sequence[Predictions]) -> Concern:
-    if all(shard.sample_id is None for shard in shards):
-        message = "no sample_id and no subject_id: intervals depend on the order of the rows"
-        return Concern(code="no_ids", severity="warning", message=message)
+def _no_subjects() -> Concern:
     message = (
         "no subject_id: every face counts as another person; if photos repeat people, "
         "intervals are too narrow"
     )
     return Concern(code="no_subjects", severity="warning", message=message)
+
+
+def _no_ids(shards: Sequence[Predictions]) -> list[Concern]:
+    bare = sum(_without_subject(shard) for shard in shards if shard.sample_id is None)
+    return _when(
+        bare,
+        "no_ids",
+        "warning",
+        f"{bare} faces have neither sample_id nor subject_id: intervals depend on the order of "
+        "the rows",
+    )
 
 
 def _without_subject(shard: Predictions) -> int:

@@ -21,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _RARE = 5
 _TOLERANCE = 1e-12
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,9 @@ def panels(grouped: GroupedSums, known: npt.NDArray[np.bool_], columns: IntArray
         rest = moments[known].sum(axis=0) - moments
     else:
         rest = _dense(everyone.T @ everyone) - moments - cross - np.swapaxes(cross, 1, 2)
-    rest_panel = Panel(totals[known].sum(axis=0) - totals, rest, columns)
+    rest = np.where(known[:, None, None], rest, 0.0)
+    others = np.where(known[:, None], totals[known].sum(axis=0) - totals, 0.0)
+    rest_panel = Panel(others, rest, columns)
     return Panels(Panel(totals, moments, columns), rest_panel, cross)
 
 
@@ -139,6 +142,8 @@ class _Tally:
 
 def _tally(grouped: GroupedSums, known: npt.NDArray[np.bool_], coefficients: FloatArray) -> _Tally:
     amount = _amounts(grouped.values, coefficients)
+    size = _amounts(grouped.values, np.abs(coefficients))
+    amount = np.where(np.abs(amount) <= _TOLERANCE * size, 0.0, amount)
 
     def by_group(values: npt.NDArray[np.generic]) -> FloatArray:
         return np.add.reduceat(values, grouped.starts[:-1], dtype=np.float64)
@@ -182,16 +187,18 @@ def estimate(
     mask = {} if classes is None else {"classes": classes}
     sums = layout.unpack(panel.totals)
     value = np.asarray(metric.formula(sums, **mask), dtype=np.float64)
+    if metric.interval == "wilson":
+        value = np.where(np.abs(value - np.rint(value)) <= _TOLERANCE, np.rint(value), value)
     slope = np.nan_to_num(gradient(metric, layout, panel.totals, **mask))
     steep = slope[:, panel.columns]
     var = np.einsum("gi,gij,gj->g", steep, panel.moments, steep)
     var = np.where(who.m > 1, var * who.m / np.maximum(who.m - 1, 1), np.nan)
-    noise = _TOLERANCE**2 * np.einsum("gi,gii->g", steep**2, panel.moments)
+    noise = _ROUNDING * np.einsum("gi,gii->g", steep**2, panel.moments)
     var = np.where(var <= noise, 0.0, var)
     df = np.minimum(who.m, who.effective) - 1
     n = metric.counts(sums) if metric.counts is not None else sums["n"]
     n_eff, normal = _effective_faces(metric, n, value, var, who)
-    df = np.where(df > _TOLERANCE, df, np.nan)
+    df = np.where(df >= 1 - _TOLERANCE, df, np.nan)
     m_eff = who.effective
     if metric.interval == "wilson" and metric.parts is None:
         n = m_eff = n_eff * (df + 1) / df

@@ -49,6 +49,7 @@ def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[s
         return as_ages(frame[name], place), [name]
     if all(column in frame.columns for column in pair):
         low = as_number(frame[pair[0]], place)
+        as_number(frame[pair[1]], place)
         high = pd.to_numeric(frame[pair[1]], errors="coerce").to_numpy(
             dtype=np.float64, na_value=np.inf
         )

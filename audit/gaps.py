@@ -140,18 +140,18 @@ def _pair_estimates(
         cov = covariance_of(block, metric)[i, j]
         a, b = e.take(i), e.take(j)
         return a, b, np.maximum(a.var + b.var - 2 * cov, 0), np.zeros(len(i), dtype=np.bool_)
-    here, _, scarce = class_support(block, setting)
+    here, _, scarce, _ = class_support(block, setting)
     joint = here[i] & here[j]
     groups = block.panels.groups
     a, slope_a = estimate(metric, setting.layout, groups.take(i), who.take(i), joint)
     b, slope_b = estimate(metric, setting.layout, groups.take(j), who.take(j), joint)
-    cov = _pair_covariance(block, i, j, slope_a, slope_b)
+    cov = _pair_covariance(block, metric, i, j, slope_a, slope_b)
     few = np.asarray((joint & (scarce[i] | scarce[j])).any(axis=1), dtype=np.bool_)
     return a, b, np.maximum(a.var + b.var - 2 * cov, 0), few
 
 
 def _pair_covariance(
-    block: Block, i: IntArray, j: IntArray, slope_a: FloatArray, slope_b: FloatArray
+    block: Block, metric: Metric, i: IntArray, j: IntArray, slope_a: FloatArray, slope_b: FloatArray
 ) -> FloatArray:
     found = np.zeros(len(i))
     if block.panels.cross is None:
@@ -161,7 +161,9 @@ def _pair_covariance(
         slope[g], slope[h] = slope_a[row], slope_b[row]
         psi = influence(block.grouped, slope)
         found[row] = float((psi[:, [g]].T @ psi[:, [h]]).todense()[0, 0])
-    return found
+    m = block.who[metric.key][0].m
+    factor = np.sqrt(m / np.maximum(m - 1, 1))
+    return found * factor[i] * factor[j]
 
 
 def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray) -> list[AnyGap]:
@@ -177,12 +179,13 @@ def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray)
         return _rows(setting, block, metric, sides, gap, "vs_rest", "percentile")
     few = np.zeros(len(usable), dtype=np.bool_)
     if metric.masked:
-        support, rest_support, scarce = class_support(block, setting)
+        support, rest_support, scarce, rest_scarce = class_support(block, setting)
         joint = (support & rest_support)[usable]
         groups, rest = block.panels.groups.take(usable), block.panels.rest.take(usable)
         a_, slope = estimate(metric, setting.layout, groups, here, joint)
         b_, rest_slope = estimate(metric, setting.layout, rest, there, joint)
-        few = np.asarray((joint & scarce[usable]).any(axis=1), dtype=np.bool_)
+        lacking = joint & (scarce | rest_scarce)[usable]
+        few = np.asarray(lacking.any(axis=1), dtype=np.bool_)
     else:
         a_, b_ = block.estimates[metric.key].take(usable), block.rest[metric.key].take(usable)
         slope, rest_slope = block.slopes[metric.key], block.rest_slopes[metric.key]
@@ -295,4 +298,6 @@ def _gap_note(
         return "zero_value"
     if min(sides.who_a.m[row], sides.who_b.m[row]) <= 1:
         return "one_subject"
+    if min(sides.who_a.effective[row], sides.who_b.effective[row]) < 2 and metric.quantile is None:
+        return "few_effective"
     return "zero_variance" if metric.quantile is None else "too_few_replicates"

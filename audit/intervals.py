@@ -186,27 +186,35 @@ class Proportions:
 
 
 def proportions(a: Estimates, b: Estimates, rho: FloatArray) -> Proportions:
-    """Share one correlation of photos within persons between both sides.
+    """Effective numbers of faces of two proportions that are to be compared.
 
-    deff = 1 + (k - 1) icc with k = n / m_eff photos per effective person; the icc is pooled over
-    both sides and clipped to [0, 1], or 1 where neither side varies. Each side's own estimate would
-    be tied to its proportion: near 0 and 1 it leaves gaps of 5 photos at 92 % or at 99 %.
+    deff = 1 + (k - 1) icc with k = n / m_eff photos per effective person. Each side takes the
+    larger of its own icc and the pooled one, in [0, 1], or 1 where neither side varies: its own
+    alone is tied to its proportion (gaps cover 92 % near 0 and 1), the pooled one alone lets a
+    small group borrow the independence of a large one (84 %).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        excess, room = np.zeros(len(rho)), np.zeros(len(rho))
-        for e in (a, b):
-            spread = e.value * (1 - e.value)
-            factor = _small_sample(e)
-            excess += np.nan_to_num(e.var / factor * e.n**2 - spread * e.n)
-            room += np.nan_to_num(spread * e.n * (e.n / e.m_eff - 1))
+        parts = [_photo_excess(e) for e in (a, b)]
+        excess, room = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
         icc = np.where(a.normal & b.normal, 1.0, np.clip(excess / room, 0.0, 1.0))
         icc = np.where(room > 1e-9, icc, np.where(a.normal & b.normal, 1.0, 0.0))
-        na, nb = (e.n / (1 + (e.n / e.m_eff - 1) * icc) / _small_sample(e) for e in (a, b))
+        own = [np.where(r > 1e-9, np.clip(x / r, 0.0, 1.0), 0.0) for x, r in parts]
+        na, nb = (
+            e.n / (1 + (e.n / e.m_eff - 1) * np.maximum(icc, mine)) / _small_sample(e)
+            for e, mine in zip((a, b), own, strict=True)
+        )
         both = a.normal & b.normal
         na, nb = np.where(both, a.m_eff, na), np.where(both, b.m_eff, nb)
         va, vb = 1 / na, 1 / nb
         df = np.where(both, np.inf, (va + vb) ** 2 / (va**2 / a.df + vb**2 / b.df))
     return Proportions(a.value, b.value, na, nb, rho, df)
+
+
+def _photo_excess(e: Estimates) -> tuple[FloatArray, FloatArray]:
+    """Variance beyond independent photos, and its value if photos of a person were all alike."""
+    spread = e.value * (1 - e.value)
+    excess = e.var / _small_sample(e) * e.n**2 - spread * e.n
+    return np.nan_to_num(excess), np.nan_to_num(spread * e.n * (e.n / e.m_eff - 1))
 
 
 def _small_sample(e: Estimates) -> FloatArray:

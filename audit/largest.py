@@ -35,12 +35,12 @@ class Resampled:
 def eligible_groups(setting: Setting, block: Block, metric: Metric) -> IntArray:
     """Groups that may be worst or best: known, defined, and with at least min_n persons.
 
-    A mean over classes also needs 5 persons of every class: the same classes for all.
+    A mean over classes also needs every class, right and wrong in 5 persons: the same for all.
     """
     enough = block.who[metric.key][0].m >= setting.min_n
     defined = ~np.isnan(values_of(block, metric))
     if metric.masked:
-        here, _, scarce = class_support(block, setting)
+        here, _, scarce, _ = class_support(block, setting)
         defined &= (here & ~scarce)[:, here.any(axis=0)].all(axis=1)
     return np.flatnonzero(block.grouping.known & defined & enough)
 
@@ -136,6 +136,8 @@ def _projected(
     kind = "t" if metric.interval not in {"wilson"} else metric.interval
     if metric.interval != "wilson" and not (e.var > 0).all():
         return "too_few_replicates" if metric.quantile is not None else "zero_variance"
+    if np.isnan(e.df).any():
+        return "few_effective"
     t_star = None
     if boot is not None and setting.n_boot:
         t_star = max_t(kind, e, cov, boot.values, boot.variances)

@@ -184,7 +184,8 @@ def predictions_from_frame(
         raise InputError(f"--task {task!r}: must be one of {', '.join(TASKS)}")
     if frame.empty:
         raise InputError(f"{place}: the table has no rows; give at least one face")
-    frame = rename(frame.reset_index(drop=True), mapping or {}, place)
+    named = any(name is not None for name in frame.index.names)
+    frame = rename(frame.reset_index(drop=not named), mapping or {}, place)
     failed = (
         failed_rows(frame, failed_when, place)
         if failed_when
@@ -212,6 +213,8 @@ def _ids_and_weight(frame: pd.DataFrame, place: str) -> tuple[dict[str, Any], li
     for name in ("sample_id", "subject_id"):
         if name in frame.columns:
             found[name] = as_text(frame[name], place, is_id=True)
+    if found["subject_id"] is not None and found["subject_id"].isna().all():
+        found["subject_id"] = None
     samples, subjects = found["sample_id"], found["subject_id"]
     if samples is not None:
         _check_samples(samples, place)
@@ -221,7 +224,7 @@ def _ids_and_weight(frame: pd.DataFrame, place: str) -> tuple[dict[str, Any], li
         found["weight"] = numbers_of(
             frame, "weight", place, lambda w: ~(w >= 0), "must be a finite number of at least 0"
         )
-    return found, [name for name, value in found.items() if value is not None]
+    return found, [name for name in found if name in frame.columns]
 
 
 def _check_samples(samples: pd.Series, place: str) -> None:

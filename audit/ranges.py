@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtr
+from scipy.special import stdtr
 
 from audit.hashing import FloatArray
 from audit.intervals import (
@@ -104,7 +104,7 @@ def projection(
     A simultaneous interval is never narrower than the pair's own.
     """
     own = _own(kind, pairs, level)
-    joint = np.maximum(own, _joint(pairs, t_star, level))
+    joint = np.maximum(own, _joint(kind, pairs, t_star, level))
     if kind != "wilson":
         gap, se = np.abs(pairs.a.value - pairs.b.value), np.sqrt(pairs.var)
         return max(0.0, float(np.nanmax(gap - joint * se))), float(np.nanmax(gap + own * se))
@@ -137,10 +137,12 @@ def _finite_df(pairs: Pairs) -> FloatArray:
     return np.where(np.isfinite(pairs.df), pairs.df, 1e9)
 
 
-def _joint(pairs: Pairs, t_star: FloatArray | None, level: float) -> float:
-    """The critical value of max-T; without replicates that of Bonferroni's normal."""
+def _joint(
+    kind: Interval, pairs: Pairs, t_star: FloatArray | None, level: float
+) -> float | FloatArray:
+    """The critical value of max-T; without replicates every pair's own at Bonferroni's level."""
     if t_star is None:
-        return float(ndtri(1 - (1 - level) / len(pairs.i) / 2))
+        return _own(kind, pairs, 1 - (1 - level) / len(pairs.i))
     k = order_rank(len(t_star), 1 - level)
     return float(np.inf if k < 1 else np.sort(t_star)[-k])
 
@@ -156,7 +158,7 @@ def projection_p(kind: Interval, pairs: Pairs, t_star: FloatArray | None) -> flo
             observed = np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var)
         own = 2 * stdtr(_finite_df(pairs), -observed)
     if t_star is None:
-        joint = np.minimum(2 * ndtr(-observed) * len(observed), 1.0)
+        joint = np.minimum(own * len(observed), 1.0)
     else:
         ordered = np.sort(t_star)
         beyond = len(ordered) - np.searchsorted(ordered, observed - _SLACK)
@@ -182,6 +184,8 @@ def cross_fitted(train: FloatArray, test: FloatArray) -> float:
     if good.mean() < 0.5:
         return float("nan")
     train, test = train[good], test[good]
-    rows = np.arange(len(train))
-    top, bottom = train.argmax(axis=1), train.argmin(axis=1)
-    return float((test[rows, top] - test[rows, bottom]).mean())
+    slack = 1e-12 * np.maximum(1.0, np.abs(train).max(axis=1, keepdims=True))
+    top = train >= train.max(axis=1, keepdims=True) - slack
+    bottom = train <= train.min(axis=1, keepdims=True) + slack
+    gap = [(test * tied).sum(axis=1) / tied.sum(axis=1) for tied in (top, bottom)]
+    return float((gap[0] - gap[1]).mean())

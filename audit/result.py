@@ -76,7 +76,10 @@ class MetricRow(_Interval):
     null_expected: Number = Field(
         default=None, description="mean of the metric under perfect calibration at this n"
     )
-    n: int = Field(description="faces with known truth that were processed")
+    n: int = Field(
+        description="faces that enter the value: known truth and processed; with the failed ones "
+        "for failure_rate and *_all; those of the class for recall and precision"
+    )
     n_subjects: int = Field(description="distinct persons among them")
     m_eff: Number = Field(
         default=None, description="(sum n_s)^2 / sum n_s^2 over the persons s of the group"
@@ -259,14 +262,18 @@ class AuditResult(_Record):
         """One table of the record as a flat frame, a column per attribute of the group.
 
         Groups become text columns (``group.gender``, ``a.gender``, ...); a column that a row does
-        not have is ``NaN`` or ``None`` there, and the attribute "everyone" has is ``None`` too.
+        not have is ``NaN`` or ``None`` there. ``scope`` tells "everyone" from an unknown group.
         """
         rows = [_flat(row.model_dump(by_alias=True, mode="json")) for row in getattr(self, table)]
         frame = pd.DataFrame(rows)
+        if table in {"metrics", "curves"}:
+            scopes = [",".join(row.group) or "everyone" for row in getattr(self, table)]
+            frame.insert(0, "scope", scopes)
         leading = [
             name
             for name in frame.columns
-            if name in {"metric", "class", "kind"} or name.startswith(("group.", "a.", "b."))
+            if name in {"scope", "metric", "class", "kind"}
+            or name.startswith(("group.", "a.", "b."))
         ]
         return frame[[*leading, *(name for name in frame.columns if name not in leading)]]
 

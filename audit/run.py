@@ -104,8 +104,8 @@ def audit(
     [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
     """
     _check_options(n_boot, min_n, estimand, age_bands, pairs)
-    if not 0 <= seed < 2**63:
-        raise InputError(f"--seed {seed}: must be between 0 and 2^63 - 1")
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
     shards = common_form(_tables(predictions, task))
     by = [by] if isinstance(by, str) else by
     edges = tuple(float(edge) for edge in age_bands) if age_bands else None
@@ -151,6 +151,8 @@ def _tables(predictions: Table | Sequence[Table], task: str | None) -> list[Pred
             if task is None:
                 raise InputError("audit: a frame needs task='age' or task='expression'")
             table = predictions_from_frame(table, task=task)
+        if task is not None and table.task != task:
+            raise InputError(f"audit: task={task!r}, but the predictions are of {table.task!r}")
         shards.append(table)
     if len({shard.task for shard in shards}) > 1:
         raise InputError("audit: the shards are of different tasks; audit them apart")
@@ -179,7 +181,7 @@ def _check_people(shards: Sequence[Predictions]) -> None:
 def _check_options(
     n_boot: int, min_n: int, estimand: str, age_bands: Sequence[float] | None, pairs: str
 ) -> None:
-    if n_boot < 0 or min_n < 2:
+    if not isinstance(n_boot, int) or n_boot < 0 or min_n < 2:
         raise InputError(f"--n-boot {n_boot} must be at least 0 and --min-n {min_n} at least 2")
     if estimand not in {"image", "subject"}:
         raise InputError(f"--estimand {estimand!r}: must be image or subject")

@@ -15,6 +15,10 @@ from audit.predictions import Predictions
 from audit.result import AttributeSpec, CurveRow, LabelSource, MetricSpec, Spec
 from audit.values import METHODS
 
+_BY_PERSON = (
+    "; every person counts once, spread over their labelled photos: a failed photo keeps its share"
+)
+
 
 def build_spec(
     setting: Setting,
@@ -52,7 +56,8 @@ def build_spec(
         },
         combinations=[list(item.names) for item in groupings],
         unit_of_resampling="person" if people else "face",
-        units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets",
+        units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets"
+        + (_BY_PERSON if estimand == "subject" else ""),
         estimand=estimand,
         n_boot=setting.n_boot,
         min_n=setting.min_n,

@@ -54,6 +54,8 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         names = pq.read_schema(path).names if parquet else _csv_header(path)
         refuse_duplicates(path, names)
+        if not parquet:
+            _refuse_ragged(path, len(names))
         frame = pd.read_parquet(path) if parquet else _read_csv(path)
     except (pa.ArrowInvalid, pa.ArrowException, pd.errors.ParserError, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -74,6 +76,16 @@ def read_table(path: Path) -> pd.DataFrame:
 def _csv_header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return next(csv.reader(stream), [])
+
+
+def _refuse_ragged(path: Path, width: int) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, row in enumerate(csv.reader(stream)):
+            if row and len(row) != width:
+                raise InputError(
+                    f"{path} row {number}: has {len(row)} cells, the header {width}; "
+                    "is the file cut off, or a comma or quote inside a cell not quoted?"
+                )
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -177,15 +189,10 @@ def failed_rows(frame: pd.DataFrame, condition: str, place: str) -> BoolArray:
         )
     column = frame[name]
     try:
-        left, right = pd.to_numeric(column), float(text)
-    except (ValueError, TypeError):
-        if operator not in {"==", "!="}:
-            raise InputError(
-                f"{place}: --failed-when {condition!r}: {operator} needs numbers on both sides; "
-                "use == or != for text"
-            ) from None
-        equal = column.astype(str) == text
-        return np.asarray(equal if operator == "==" else ~equal & column.notna(), dtype=np.bool_)
+        right = float(text)
+    except ValueError:
+        return _failed_text(column, operator, text, condition, place)
+    left = pd.to_numeric(column, errors="coerce")
     compare = {
         "==": left.eq,
         "!=": left.ne,
@@ -195,3 +202,16 @@ def failed_rows(frame: pd.DataFrame, condition: str, place: str) -> BoolArray:
         ">=": left.ge,
     }[operator]
     return np.asarray(compare(right) & left.notna(), dtype=np.bool_)
+
+
+def _failed_text(
+    column: pd.Series, operator: str, text: str, condition: str, place: str
+) -> BoolArray:
+    several = re.search(r"==|!=|<|>|\s(and|or)\s", text)
+    if several or operator not in {"==", "!="} or pd.api.types.is_numeric_dtype(column.dtype):
+        raise InputError(
+            f"{place}: --failed-when {condition!r}: must be one comparison of a column of "
+            "numbers with a number, or == or != of a column of text with a text"
+        )
+    equal = column.astype(str) == text
+    return np.asarray(equal if operator == "==" else ~equal & column.notna(), dtype=np.bool_)

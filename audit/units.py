@@ -88,7 +88,10 @@ def person_keys(predictions: Predictions, samples: Keys) -> Keys:
 
 
 def person_weight(units: Keys, labelled: npt.NDArray[np.bool_], weight: FloatArray) -> FloatArray:
-    """Row weights that give every person total weight 1 over their labelled photos."""
+    """Row weights that give every person total weight 1 over their labelled photos.
+
+    Sampling weights share it out within a person; between persons they no longer count.
+    """
     _, index = np.unique(units, return_inverse=True)
     total = np.bincount(index, weight * labelled)
     share = np.where(total > 0, total, 1.0)[index]

@@ -116,6 +116,8 @@ def _intervals(setting: Setting, block: Block, metric: Metric) -> tuple[FloatArr
         *limits(metric.interval, e, 0.95),
         *limits(metric.interval, e, 0.90),
     )
+    if metric.unit == "coefficient":
+        found = tuple(np.clip(part, -1.0, 1.0) for part in found)
     if metric.masked:
         too_few = class_support(block, setting)[2].any(axis=1)
         found = tuple(np.where(too_few, np.nan, part) for part in found)
@@ -155,6 +157,8 @@ def _note(
         return None
     if who.m[g] <= 1:
         return "one_subject"
+    if metric.quantile is None and who.effective[g] < 2:
+        return "few_effective"
     if metric.quantile is not None:
         n = len(block.quantiles[metric.key].replicates)
         return "too_few_replicates" if n < MIN_REPLICATES else "unstable_replicates"

@@ -62,9 +62,9 @@ def age_features(
     labelled, processed = predictions.labelled, predictions.processed
     used, failed = labelled & processed, labelled & ~processed
     found: dict[str, Array] = {
-        "n": used,
+        "n": used & (weight > 0),
         "w": used * weight,
-        "failed_n": failed,
+        "failed_n": failed & (weight > 0),
         "failed_w": failed * weight,
         "unlabelled_n": ~labelled,
     }

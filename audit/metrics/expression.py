@@ -64,18 +64,18 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
     assert predictions.y_pred is not None
     used, failed = np.flatnonzero(labelled & processed), np.flatnonzero(labelled & ~processed)
     y, p, w = predictions.y_true[used], predictions.y_pred[used], weight[used]
-    one = np.ones(len(used))
+    one, lost = (w > 0).astype(np.float64), (weight[failed] > 0).astype(np.float64)
     pieces = [
         (used, "n", 0, one),
         (used, "w", 0, w),
-        (failed, "failed_n", 0, np.ones(len(failed))),
+        (failed, "failed_n", 0, lost),
         (failed, "failed_w", 0, weight[failed]),
         (np.flatnonzero(~labelled), "unlabelled_n", 0, np.ones(int((~labelled).sum()))),
         (used, "confusion", y * k + p, w),
         (used, "true_n", y, one),
         (used, "pred_n", p, one),
         (failed, "failed_true", predictions.y_true[failed], weight[failed]),
-        (failed, "failed_true_n", predictions.y_true[failed], np.ones(len(failed))),
+        (failed, "failed_true_n", predictions.y_true[failed], lost),
         *_score_pieces(predictions, used, w),
     ]
     rows = np.concatenate([piece[0] for piece in pieces])
@@ -113,7 +113,7 @@ def _score_pieces(
     return [
         (used, "nll", 0, w * nll),
         (used, "brier", 0, w * ((proba - truth) ** 2).sum(axis=1)),
-        (used, "bin_n", at, np.ones(len(used))),
+        (used, "bin_n", at, (w > 0).astype(np.float64)),
         (used, "bin_w", at, w),
         (used, "bin_conf", at, w * confidence),
         (used, "bin_hit", at, w * hit),

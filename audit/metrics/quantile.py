@@ -13,6 +13,7 @@ EDGES: FloatArray = np.concatenate(
 )
 """Lower edges of the 256 bins in years; the last one holds everything above."""
 
+_LAST = len(EDGES) - 1
 _WIDTHS: FloatArray = np.diff(EDGES, append=EDGES[-1] + 1.0)
 
 
@@ -82,7 +83,7 @@ def rest_quantiles(
     found = np.full((len(qs), n_groups), np.nan)
     for g in range(n_groups):
         total = outside[g, -1]
-        if total <= 1e-9 * max(1.0, counts.sum()):
+        if total <= 1e-9 * counts.sum():
             continue
         for i, q in enumerate(qs):
             slack = 1e-9 * total
@@ -100,14 +101,23 @@ def rest_quantiles(
 def grid_quantiles(cumulative: FloatArray, q: float) -> FloatArray:
     """The quantile from cumulative weights (groups, 256, R), linear within the bin that holds it.
 
-    Returns shape (groups, R), NaN where there is no weight.
+    At a tie the mean of both neighbours, as in the exact value. Returns shape (groups, R), NaN
+    where there is no weight or the quantile is above the grid.
     """
     total = cumulative[:, -1]
-    target = (q - 1e-9) * total
-    at = np.minimum((cumulative < target[:, None]).sum(axis=1), len(EDGES) - 1)
+    below = (cumulative < ((q - 1e-9) * total)[:, None]).sum(axis=1)
+    above = (cumulative <= ((q + 1e-9) * total)[:, None]).sum(axis=1)
+    low = _within(cumulative, np.minimum(below, _LAST), (q - 1e-9) * total)
+    high = _within(cumulative, np.minimum(above, _LAST), (q + 1e-9) * total)
+    inside = (total > 0) & (below < _LAST) & (above < _LAST)
+    return np.where(inside, (low + high) / 2, np.nan)
+
+
+def _within(cumulative: FloatArray, at: IntArray, target: FloatArray) -> FloatArray:
+    """Linear interpolation inside a bin."""
     end = np.take_along_axis(cumulative, at[:, None], axis=1)[:, 0]
     start = np.take_along_axis(cumulative, np.maximum(at - 1, 0)[:, None], axis=1)[:, 0]
     start = np.where(at > 0, start, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.clip((target - start) / (end - start), 0.0, 1.0)
-    return np.where(total > 1e-9, EDGES[at] + _WIDTHS[at] * share, np.nan)
+        share = np.clip(np.nan_to_num((target - start) / (end - start)), 0.0, 1.0)
+    return np.asarray(EDGES[at] + _WIDTHS[at] * share)

@@ -29,8 +29,8 @@ def rmse(r: Rows) -> float:
 
 
 def sd_error(r: Rows) -> float:
-    """Population variance with weights, times n / (n - 1) with n faces."""
-    n = len(r.weight)
+    """Population variance with weights, times n / (n - 1) with n faces of weight above 0."""
+    n = int((r.weight > 0).sum())
     return math.sqrt(float(np.cov(_error(r), aweights=r.weight, ddof=0)) * n / (n - 1))
 
 
