@@ -53,12 +53,17 @@ def cs(years: float) -> Oracle:
 
 
 def pearson(r: Rows) -> float:
+    """Two faces always lie on a line: undefined below 3 of weight above 0."""
+    if (r.weight > 0).sum() < 3:
+        return math.nan
     c = np.cov(r.age, r.pred[:, 0], aweights=r.weight, ddof=0)
     return float(c[0, 1] / math.sqrt(c[0, 0] * c[1, 1]))
 
 
 def slope(r: Rows) -> float:
-    """Weighted least squares of the error on the true age."""
+    """Weighted least squares of the error on the true age; undefined as for pearson."""
+    if (r.weight > 0).sum() < 3:
+        return math.nan
     design = np.column_stack([np.ones(len(r.age)), r.age - 40.0])
     root = np.sqrt(r.weight)
     return float(np.linalg.lstsq(design * root[:, None], _error(r) * root)[0][1])
