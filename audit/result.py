@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from audit.errors import InputError
+from audit.files import write_text
 from audit.notes import NOTES, WARNING_CODES
 
 SCHEMA: Literal["hae-audit/audit/1"] = "hae-audit/audit/1"
@@ -342,14 +342,3 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = ",".join(value) if isinstance(value, list) else value
     return flat
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file to a temporary name beside it, then rename: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit.result import write_text
+from audit.files import write_text
 
 FINGERPRINT = "fingerprint.json"
 FORMAT = 1

@@ -14,7 +14,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from audit.result import AuditResult, write_text
+from audit.files import write_text
+from audit.result import AuditResult
 from reports.blocks import Figure, Section
 from reports.format import plain
 from reports.sections import SECTIONS
