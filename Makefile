@@ -43,7 +43,7 @@ clean:
 
 .venv/.ready-test: .venv/.created $(INPUTS)
 	@echo "installing into .venv (once; several minutes: torch is large)"
-	$(PIP) -e '.[onnx,dev]'
+	$(PIP) -e '.[onnx,weights,dev]'
 	@touch .venv/.ready-demo
 	-@command -v chromium >/dev/null || { \
 		root=""; [ "$$(id -u)" = 0 ] || root="sudo -n"; \

@@ -1,0 +1,1 @@
+"""Ways to make one embedding of K views."""

@@ -1,0 +1,1 @@
+"""Networks that see one view, and their first weights."""

@@ -1,0 +1,1 @@
+"""From an embedding to an age, and what is minimised."""

@@ -1,0 +1,1 @@
+"""The networks: the hierarchical attention age estimator."""
