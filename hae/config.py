@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
@@ -170,6 +169,56 @@ class AgeModelConfig(Strict):
             raise ValueError(f"aggregator 'single' takes one view, views.k is {self.views.k}")
         if self.aggregator.name == "sae" and self.embedding % self.aggregator.heads:
             raise ValueError(
-                f"embedding {self.embedding} must be a multiple of the {self.aggregator.heads} heads"
+                f"embedding {self.embedding} must be a multiple of heads {self.aggregator.heads}"
             )
+        return self
+
+
+class OptimizerConfig(Strict):
+    """The paper's Ranger (weight decay 0), or AdamW; linear warm-up, then cosine to 0."""
+
+    name: OptimizerName = "ranger"
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Amount = 0.0
+    warmup: Annotated[int, Field(ge=0)] = 10_000
+    clip: Amount = 0.0
+    """Largest norm of the gradient; 0 leaves it."""
+
+
+class RunConfig(Strict):
+    """One training run; the defaults are the paper's recipe for its third stage.
+
+    ``steps`` of the optimizer, each on ``batch_size`` x ``accumulate`` faces on each of the
+    devices. ``validation``: share of the people that are held out of the training data for
+    selection, unless a split is named for it. ``selection_views``: views of a validation face while
+    training; the end uses all. ``embed_views``: views of every training face that a frozen backbone
+    embeds once; 0 trains on images.
+    """
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")] = "hae"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    model: AgeModelConfig = AgeModelConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    steps: Positive = 150_000
+    batch_size: Annotated[int, Field(ge=2)] = 8
+    accumulate: Positive = 1
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    validate_every: Positive = 1000
+    selection_views: Positive = 1
+    save_every: Positive = 1000
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    embed_views: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        if self.embed_views and not self.model.backbone.frozen:
+            raise ValueError("embed_views needs model.backbone.frozen = true")
+        if self.embed_views and self.embed_views < 4 * self.model.views.k:
+            raise ValueError(
+                f"embed_views is {self.embed_views}, must be at least 4 x views.k = "
+                f"{4 * self.model.views.k}, so that a face is seen through different views"
+            )
+        if self.optimizer.name == "ranger" and self.optimizer.weight_decay:
+            raise ValueError("optimizer 'ranger' is the paper's with weight_decay 0; use adamw")
         return self

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +12,11 @@ import pandas as pd
 from audit.errors import InputError
 from hae.adapters.predictor import Outputs, Predictor
 from hae.data.core import Manifest, content_hash
-from hae.data.images import Pixels, load_face, strict_decoding
+from hae.data.decode import decoded, decoders
+from hae.data.images import Pixels
 from hae.parts import Parts, open_parts
 
 PART = 1024
-AHEAD = 3
 REASON = "failure_reason"
 NOT_FINITE = "the model's output is not finite"
 
@@ -74,21 +70,23 @@ def predict(
     InputError
         None of the images exists, or the data set has columns of the predictions' names.
     """
-    paths = manifest.paths()
-    _check(manifest, paths, predictor)
+    _check(manifest, predictor)
     kept = None
     if parts is not None:
         fingerprint = _fingerprint(manifest, predictor, keep_probabilities=keep_probabilities)
         kept, text = open_parts(parts, fingerprint)
         if text:
             notice(text)
-    blocks = []
-    with strict_decoding(), _pool(workers or os.cpu_count() or 1) as pool:
-        for number, start in enumerate(range(0, len(paths), PART)):
-            rows = paths[start : start + PART]
+    blocks, spec = [], predictor.input_spec
+    with decoders(workers) as pool:
+        for number, start in enumerate(range(0, len(manifest), PART)):
+            rows = range(start, min(start + PART, len(manifest)))
             block = kept.load(number, len(rows)) if kept else None
             if block is None:
-                block = _block(rows, predictor, pool, batch_size, progress, keep_probabilities)
+                faces = decoded(
+                    manifest, rows, spec.size, spec.keep, pool=pool, batch_size=batch_size
+                )
+                block = _block(faces, predictor, progress, keep_probabilities)
                 _save(kept, number, block)
             else:
                 progress(len(rows))
@@ -107,7 +105,7 @@ def score_columns(predictor: Predictor, *, keep_probabilities: bool = False) -> 
     return columns
 
 
-def _check(manifest: Manifest, paths: Sequence[Path], predictor: Predictor) -> None:
+def _check(manifest: Manifest, predictor: Predictor) -> None:
     taken = set(score_columns(predictor, keep_probabilities=True)) | {REASON}
     twice = [name for name in manifest.frame.columns if name in taken]
     if twice:
@@ -115,6 +113,14 @@ def _check(manifest: Manifest, paths: Sequence[Path], predictor: Predictor) -> N
             f"data set {manifest.name}: its column {twice[0]!r} is the name of a prediction; "
             "rename it"
         )
+    check_images(manifest)
+
+
+def check_images(manifest: Manifest) -> None:
+    """Refuse a data set none of whose images is there: its folder is wrong."""
+    if manifest.images is not None:
+        return
+    paths = manifest.paths()
     if not any(path.is_file() for path in paths):
         raise InputError(
             f"data set {manifest.label}: none of its {len(paths):,} images exists, beginning with "
@@ -137,45 +143,18 @@ def _save(kept: Parts | None, number: int, block: pd.DataFrame) -> None:
         kept.save(number, block)
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool that drops what waits when the work is interrupted."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _block(
-    paths: Sequence[Path],
+    batches: Iterator[list[Pixels | str]],
     predictor: Predictor,
-    pool: ThreadPoolExecutor,
-    batch_size: int,
     progress: Progress,
     keep_probabilities: bool,  # noqa: FBT001
 ) -> pd.DataFrame:
-    """Predict one part: its score columns and reasons, one row per path."""
+    """Predict one part: its score columns and reasons, one row per face."""
     frames = []
-    for faces in _decoded(paths, predictor, pool, batch_size):
+    for faces in batches:
         frames.append(_scores(faces, predictor, keep_probabilities=keep_probabilities))
         progress(len(faces))
     return pd.concat(frames, ignore_index=True)
-
-
-def _decoded(
-    paths: Sequence[Path], predictor: Predictor, pool: ThreadPoolExecutor, batch_size: int
-) -> Iterator[list[Pixels | str]]:
-    """Yield batches of faces or reasons in order, decoding a few batches ahead of the network."""
-    spec = predictor.input_spec
-    waiting: deque[list[Future[Pixels | str]]] = deque()
-    for start in range(0, len(paths), batch_size):
-        batch = paths[start : start + batch_size]
-        waiting.append([pool.submit(load_face, path, spec.size, spec.keep) for path in batch])
-        if len(waiting) > AHEAD:
-            yield [face.result() for face in waiting.popleft()]
-    while waiting:
-        yield [face.result() for face in waiting.popleft()]
 
 
 def _scores(

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 import pandas as pd
 
 from audit.errors import InputError
+from hae.data.images import Pixels, load_face
 
 NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+
+
+class Images(Protocol):
+    """Where pixels come from that do not lie in files.
+
+    Called with rows of the manifest, the size (height, width) and the share of the side to keep; it
+    gives ``(height, width, 3)`` uint8 RGB, or the reason why not, for each row. The bytes of a face
+    do not depend on the other rows.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes when the pixels may."""
+        ...
+
+    def __call__(
+        self, rows: Sequence[int], size: tuple[int, int], keep: float
+    ) -> list[Pixels | str]:
+        """Make some faces."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +55,8 @@ class Manifest:
     sources: Mapping[str, str] = field(default_factory=lambda: NO_SOURCES)
     """Who assigned an attribute: ``self_reported``, ``perceived`` or ``predicted``."""
     terms: str | None = None
+    images: Images | None = None
+    """Set where the pixels are made and not read; ``path`` then only names them."""
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -51,6 +75,13 @@ class Manifest:
     def paths(self) -> list[Path]:
         """The image files in the manifest's order; they need not exist."""
         return [self.root / name for name in self.frame["path"]]
+
+    def faces(self, rows: Sequence[int], size: tuple[int, int], keep: float) -> list[Pixels | str]:
+        """Some rows' pixels, or the reasons why not; see :func:`hae.data.images.load_face`."""
+        if self.images is not None:
+            return self.images(rows, size, keep)
+        names = self.frame["path"]
+        return [load_face(self.root / names.iloc[row], size, keep) for row in rows]
 
 
 Reader = Callable[[Path, str | None, Mapping[str, str]], Manifest]
@@ -83,7 +114,7 @@ def checked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 
 def content_hash(manifest: Manifest) -> str:
-    """SHA-256 over the manifest's cells and each image's size and time of change.
+    """SHA-256 over the manifest's cells and each image's size and time of change, or its recipe.
 
     An image that appears, vanishes or is replaced changes the hash; where the data set lies does
     not.
@@ -91,6 +122,9 @@ def content_hash(manifest: Manifest) -> str:
     digest = hashlib.sha256("\x1f".join(map(str, manifest.frame.columns)).encode())
     for row in manifest.frame.itertuples(index=False):
         digest.update(repr(tuple(row)).encode())
+    if manifest.images is not None:
+        digest.update(manifest.images.fingerprint.encode())
+        return digest.hexdigest()
     for path in manifest.paths():
         digest.update(_state(path).encode())
     return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""Configs from files and ``--set``, with errors that name the key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from audit.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        It is missing or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give {what} in TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: is no TOML: {error}") from None
+
+
+def checked(model: type[Model], content: Mapping[str, Any], place: str) -> Model:
+    """Make a config of its content; an error says which key breaks which rule.
+
+    Raises
+    ------
+    InputError
+        An unknown key (the nearest known one is named), a missing one, or a value that breaks its
+        rule.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{place}: {first_error(model, error.errors()[0])}") from None
+
+
+def first_error(model: type[BaseModel], error: ErrorDetails) -> str:
+    """Say in words what pydantic found."""
+    where = ".".join(map(str, error["loc"])) or "the whole"
+    if error["type"] == "extra_forbidden":
+        known = _keys(model, error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
+        guess = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return f"unknown key {where!r}; {guess}"
+    if error["type"] == "missing":
+        return f"the key {where!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    shown = error["input"] if isinstance(error["input"], str | int | float) else None
+    return f"{where}: {message}" + (f", got {shown!r}" if shown is not None else "")
+
+
+def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
+    for part in location:
+        kinds = [model.model_fields[str(part)].annotation]
+        kinds += getattr(kinds[0], "__args__", ())
+        model = next(kind for kind in kinds if hasattr(kind, "model_fields"))
+    return list(model.model_fields)
+
+
+def with_settings(content: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Lay ``key=value`` texts over a config's content; keys are dotted, values are TOML or text.
+
+    Examples
+    --------
+    >>> with_settings({"model": {"size": 64}}, ["model.views.k=4", "optimizer.name=adamw"])
+    {'model': {'size': 64, 'views': {'k': 4}}, 'optimizer': {'name': 'adamw'}}
+
+    Raises
+    ------
+    InputError
+        A text without ``=``, or a key that leads through a value.
+    """
+    result = {**content}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise InputError(f"--set {text!r}: must be KEY=VALUE, such as model.views.k=4")
+        place = result
+        *path, last = key.split(".")
+        for part in path:
+            place[part] = {**place.get(part, {})} if _is_table(place, part) else None
+            if place[part] is None:
+                raise InputError(f"--set {text!r}: {part!r} is a value and has no keys in it")
+            place = place[part]
+        place[last] = _value(value)
+    return result
+
+
+def _is_table(place: Mapping[str, Any], part: str) -> bool:
+    return isinstance(place.get(part, {}), Mapping)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
