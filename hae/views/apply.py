@@ -1,0 +1,145 @@
+"""uint8 faces and drawn parameters -> normalised views, in a dozen kernels on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from hae.views.draw import ViewParams
+
+_CHUNK = 2**17  # pixels per channel made at once on a CPU, so that they stay in its cache
+
+
+def apply_views(
+    images: Tensor,
+    params: ViewParams,
+    *,
+    size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    channels_last: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Make K views of each face where the images lie.
+
+    Sampling is bilinear between pixel centres, without a low-pass filter: store images near
+    ``size``, for more than about twice its side aliases. Beyond the image lies black. Then colour,
+    clipped to [0, 1]; normalisation (x - mean) / std; the erased box is 0, the mean colour.
+    On a CPU the bits of a face do not depend on its batch.
+
+    Parameters
+    ----------
+    images : tensor
+        uint8 RGB (b, 3, H, W).
+    params : ViewParams
+        Of b faces, or of one for all.
+    size : int
+        Side of the views in pixels.
+    mean, std : sequence of float
+        Normalisation of RGB in [0, 1].
+    channels_last : bool
+        Store ``views.flatten(0, 1)`` in channels-last order.
+    dtype : dtype
+        Of the result; the work is done in float32.
+
+    Returns
+    -------
+    views
+        (b, k, 3, size, size).
+
+    Raises
+    ------
+    ValueError
+        Images of another type or shape, or parameters that do not fit them.
+    """
+    _check(images, params)
+    params = params.to(images.device)
+    b, k = len(images), params.k
+    shape = (b, k, size, size, 3) if channels_last else (b, k, 3, size, size)
+    views = torch.empty(shape, dtype=dtype, device=images.device)
+    views = views.movedim(-1, 2) if channels_last else views
+    colour, low, high = _to_normalised(params.colour, mean, std)
+    step = b
+    if images.device.type == "cpu":
+        step = max(1, _CHUNK // (k * max(size * size, images[0, 0].numel())))
+    for start in range(0, b, max(1, step)):
+        rows = slice(start, start + step)
+        own = rows if len(params.theta) > 1 else slice(None)
+        part = _sample(images[rows], params.theta[own], size)  # (rows, k, 3, size²)
+        part = _recolour(part, colour[own]).clamp_(low, high)
+        part = part.view(-1, k, 3, size, size)
+        views[rows] = part.masked_fill_(_inside(params.box[own], size), 0.0)
+    return views
+
+
+def _check(images: Tensor, params: ViewParams) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(
+            f"images are {images.dtype} {tuple(images.shape)}, must be uint8 (b, 3, H, W)"
+        )
+    n, k = params.theta.shape[:2]
+    for name, tail in (("theta", (2, 3)), ("colour", (3, 4)), ("box", (4,))):
+        found: Tensor = getattr(params, name)
+        if found.dtype != torch.float32 or found.shape != (n, k, *tail):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}, must be float32 {(n, k, *tail)}"
+            )
+    if n not in (1, len(images)):
+        raise ValueError(f"views of {n} faces for {len(images)} images, must be as many or 1")
+
+
+def _to_normalised(
+    colour: Tensor, mean: Sequence[float], std: Sequence[float]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Colour from bytes straight to normalised values, and what black and white become there.
+
+    (M x / 255 + o - mean) / std, so that scaling, colour and normalisation are one pass.
+
+    Returns
+    -------
+    colour, low, high
+        (n, k, 3, 4), (3, 1), (3, 1).
+    """
+    m = torch.tensor(mean, dtype=torch.float64, device=colour.device)[:, None]
+    s = torch.tensor(std, dtype=torch.float64, device=colour.device)[:, None]
+    matrix, offset = colour[..., :3].double(), colour[..., 3:].double()
+    scaled = torch.cat((matrix / (255 * s), (offset - m) / s), -1)
+    return scaled.float(), (-m / s).float(), ((1 - m) / s).float()
+
+
+def _sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
+    """Bytes of each view as float32, (b, k, 3, size²)."""
+    b, k = len(images), theta.shape[1]
+    centres = (2 * torch.arange(size, device=images.device) + 1) / size - 1
+    x, y, shift = theta[..., None, None].unbind(3)  # (n, k, 2, 1, 1) each
+    grid = (x * centres + (y * centres[:, None] + shift)).movedim(2, -1)  # (n, k, size, size, 2)
+    copies = images[:, None].expand(b, k, *images.shape[1:]).to(torch.float32)
+    found = grid_sample(
+        copies.flatten(0, 1),
+        grid.expand(b, *grid.shape[1:]).flatten(0, 1),
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=False,
+    )
+    return found.view(b, k, 3, size * size)
+
+
+def _recolour(pixels: Tensor, colour: Tensor) -> Tensor:
+    """M x + offset, (b, k, 3, p).
+
+    Not a matrix product: autocast and TF32 would round that to 8 or 11 bits.
+    """
+    red, green, blue, offset = colour[..., None].unbind(3)  # (n, k, 3, 1) each
+    out = torch.addcmul(offset, red, pixels[:, :, 0:1])
+    return out.addcmul_(green, pixels[:, :, 1:2]).addcmul_(blue, pixels[:, :, 2:3])
+
+
+def _inside(box: Tensor, size: int) -> Tensor:
+    """Pixels whose centre lies in the box, (n, k, 1, size, size)."""
+    centres = (torch.arange(size, device=box.device) + 0.5) / size
+    start, end = box[..., :2], box[..., :2] + box[..., 2:]
+    hit = (centres >= start[..., None]) & (centres < end[..., None])  # (n, k, 2, size)
+    return (hit[:, :, 0, :, None] & hit[:, :, 1, None, :])[:, :, None]
