@@ -97,7 +97,8 @@ def predict(
 
 def score_columns(predictor: Predictor, *, keep_probabilities: bool = False) -> list[str]:
     """Names of the columns that a model adds, in order, without ``failure_reason``."""
-    columns = ["age_pred", "age_std"] if predictor.centres else []
+    columns = ["age_pred"] if "age" in predictor.tasks else []
+    columns += ["age_std"] if predictor.centres else []
     if keep_probabilities:
         columns += [f"prob_age_{centre:g}" for centre in predictor.centres]
     if predictor.classes:
@@ -187,7 +188,10 @@ def _named(outputs: Outputs, predictor: Predictor) -> dict[str, npt.NDArray[np.g
     """Columns by their names in the predictions table."""
     named: dict[str, npt.NDArray[np.generic]] = {}
     if "age" in outputs:
-        named |= {"age_pred": outputs["age"], "age_std": outputs["age_std"]}
+        named["age_pred"] = outputs["age"]
+    if "age_std" in outputs:
+        named["age_std"] = outputs["age_std"]
+    if "age_proba" in outputs:
         named |= {
             f"prob_age_{centre:g}": outputs["age_proba"][:, k]
             for k, centre in enumerate(predictor.centres)
