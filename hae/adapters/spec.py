@@ -5,19 +5,16 @@ A complete one is ``hae/zoo/age_and_gender.toml``.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from audit.errors import InputError
+from hae.settings import checked, read_toml
 
 Triple = tuple[float, float, float]
 Text = Annotated[str, Field(min_length=1)]
+Kind = Literal["onnx", "timm", "exported", "torchscript"]
 
 
 class _Strict(BaseModel):
@@ -25,11 +22,39 @@ class _Strict(BaseModel):
 
 
 class WeightsSpec(_Strict):
-    """Where the ONNX file lies: beside the TOML, or inside an installed Python package."""
+    """Where the network comes from.
 
-    file: Text
+    ``onnx``, ``exported`` (``torch.export.save``, a .pt2) and ``torchscript`` are networks with
+    their weights in one ``file``. ``timm`` is a network that timm builds, named by
+    ``architecture``, with a ``file`` of weights (.safetensors, or .pth of plain tensors), or timm's
+    own with ``pretrained = true``. The file lies beside the TOML, or inside an installed Python
+    ``package``.
+    """
+
+    kind: Kind = "onnx"
+    file: Text | None = None
+    architecture: Text | None = None
+    pretrained: bool = False
     package: Annotated[str, Field(pattern=r"^\w+$")] | None = None
     sha256: str | None = None
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> WeightsSpec:
+        if self.kind == "timm":
+            if self.architecture is None:
+                raise ValueError("kind 'timm' needs architecture, such as 'resnet18'")
+            if (self.file is None) != self.pretrained:
+                raise ValueError("kind 'timm' takes its weights from file or pretrained = true")
+        elif self.file is None:
+            raise ValueError(f"kind {self.kind!r} needs file")
+        elif self.architecture is not None or self.pretrained:
+            raise ValueError(
+                f"architecture and pretrained belong to kind 'timm'; a file of kind {self.kind!r} "
+                "holds its network"
+            )
+        if self.file is None and (self.package or self.sha256):
+            raise ValueError("package and sha256 belong to a file")
+        return self
 
 
 class InputSpec(_Strict):
@@ -58,14 +83,34 @@ class InputSpec(_Strict):
 
 
 class AgeOutput(_Strict):
-    """Probabilities over ages: the estimate is their expectation over ``centres``, in years."""
+    """The age, in one of two forms.
+
+    With ``centres``: probabilities over ages, whose expectation over the centres (years) is the
+    estimate. With ``value = true``: a single number y, and the estimate is ``scale`` * y +
+    ``offset`` in years; there is no distribution then.
+    """
 
     name: str | None = None
-    centres: Annotated[tuple[float, ...], Field(min_length=2)]
+    centres: Annotated[tuple[float, ...], Field(min_length=2)] = ()
     softmax: bool = False
+    value: bool = False
+    scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
-    def _increasing(self) -> AgeOutput:
+    def _one_form(self) -> AgeOutput:
+        if self.value == bool(self.centres):
+            raise ValueError(
+                "must have either centres (the ages that its probabilities stand for) or "
+                "value = true (a single number)"
+            )
+        foreign = ("softmax",) if self.value else ("scale", "offset")
+        for key in foreign:
+            if key in self.model_fields_set:
+                form = "centres" if self.value else "value = true"
+                raise ValueError(f"{key} belongs to {form}")
+        if self.scale == 0:
+            raise ValueError("scale is 0, which makes every age the same")
         if any(a >= b for a, b in zip(self.centres, self.centres[1:], strict=False)):
             raise ValueError("centres must increase")
         return self
@@ -92,7 +137,10 @@ class EmbeddingOutput(_Strict):
 
 
 class OutputsSpec(_Strict):
-    """What the network gives; ``name`` may be left out where it has a single output."""
+    """What the network gives; ``name`` may be left out where it has a single output.
+
+    A network of torch names its outputs by the keys of its dict, or "0", "1", ... in its tuple.
+    """
 
     age: AgeOutput | None = None
     expression: ClassOutput | None = None
@@ -126,36 +174,4 @@ def read_spec(path: Path) -> ModelSpec:
         The file is missing, no TOML, has an unknown key (the nearest known one is named), or a
         value that breaks its rule.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a model spec in TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is no TOML: {error}") from None
-    try:
-        return ModelSpec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path.name}: {_first(error.errors()[0])}") from None
-
-
-def _first(error: ErrorDetails) -> str:
-    where = ".".join(map(str, error["loc"])) or "the spec"
-    if error["type"] == "extra_forbidden":
-        known = _keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"unknown key {where!r}; {guess}"
-    if error["type"] == "missing":
-        return f"the key {where!r} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    shown = error["input"] if isinstance(error["input"], str | int | float) else None
-    return f"{where}: {message}" + (f", got {shown!r}" if shown is not None else "")
-
-
-def _keys(location: Sequence[int | str]) -> list[str]:
-    model: Any = ModelSpec
-    for part in location:
-        kinds = [model.model_fields[str(part)].annotation]
-        kinds += getattr(kinds[0], "__args__", ())
-        model = next(kind for kind in kinds if hasattr(kind, "model_fields"))
-    return list(model.model_fields)
+    return checked(ModelSpec, read_toml(path, "a model spec"), path.name)
