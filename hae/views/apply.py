@@ -26,8 +26,9 @@ def apply_views(
     """Make K views of each face where the images lie.
 
     Sampling is bilinear between pixel centres, without a low-pass filter: store images near
-    ``size``, for more than about twice its side aliases. Beyond the image lies black. Then colour,
-    clipped to [0, 1]; normalisation (x - mean) / std; the erased box is 0, the mean colour.
+    ``size``, for more than about twice its side aliases. Beyond the image lies black. Then colour
+    (of that black too), clipped to [0, 1]; normalisation (x - mean) / std; the erased box is 0, the
+    mean colour.
     On a CPU the bits of a face do not depend on its batch.
 
     Parameters
@@ -64,7 +65,7 @@ def apply_views(
     colour = _to_normalised(params.colour, mean, std)
     step = b
     if images.device.type == "cpu":
-        step = max(1, _CHUNK // (k * max(size * size, images[0, 0].numel())))
+        step = max(1, _CHUNK // (k * max(size * size, images.shape[2] * images.shape[3])))
     for start in range(0, b, max(1, step)):
         rows = slice(start, start + step)
         own = rows if len(params.theta) > 1 else slice(None)
