@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -59,23 +59,28 @@ def apply_views(
     _check(images, params)
     params = params.to(images.device)
     b, k = len(images), params.k
-    shape = (b, k, size, size, 3) if channels_last else (b, k, 3, size, size)
-    views = torch.empty(shape, dtype=dtype, device=images.device)
-    views = views.movedim(-1, 2) if channels_last else views
     colour = _to_normalised(params.colour, mean, std)
-    step = b
-    if images.device.type == "cpu":
-        step = max(1, _CHUNK // (k * max(size * size, images.shape[2] * images.shape[3])))
-    for start in range(0, b, max(1, step)):
-        rows = slice(start, start + step)
-        own = rows if len(params.theta) > 1 else slice(None)
-        part = _sample(images[rows], params.theta[own], size)  # (rows, k, 3, size²)
-        part = _recolour(part, colour[own])
+    views = torch.empty((b, k, 3, size, size), device=images.device)
+    for faces, cut in _chunks(images, k, size):
+        own = (faces if len(params.theta) > 1 else slice(None), cut)
+        part = views[faces, cut]
+        _recolour(_sample(images[faces], params.theta[own], size), colour[own], out=part.flatten(3))
         for channel, (m, s) in enumerate(zip(mean, std, strict=True)):
             part[:, :, channel].clamp_(-m / s, (1 - m) / s)  # black and white, normalised
-        kept = _outside(params.box[own], size)
-        torch.mul(part.view(-1, k, 3, size, size), kept, out=views[rows])
-    return views
+        part.mul_(_outside(params.box[own], size))
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    flat = views.view(-1, 3, size, size).to(dtype=dtype, memory_format=layout)
+    return flat.view(b, k, 3, size, size)
+
+
+def _chunks(images: Tensor, k: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Faces and views that are made together: all, or on a CPU what fits into its cache."""
+    b, pixels = len(images), max(size * size, images.shape[2] * images.shape[3])
+    at_once = b * k if images.device.type != "cpu" else max(1, _CHUNK // pixels)
+    some_faces, some_views = max(1, at_once // k), min(k, max(1, at_once))
+    for face in range(0, b, some_faces):
+        for view in range(0, k, some_views):
+            yield slice(face, face + some_faces), slice(view, view + some_views)
 
 
 def _check(images: Tensor, params: ViewParams) -> None:
@@ -122,14 +127,14 @@ def _sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
     return found.view(b, k, 3, size * size)
 
 
-def _recolour(pixels: Tensor, colour: Tensor) -> Tensor:
-    """M x + offset, (b, k, 3, p).
+def _recolour(pixels: Tensor, colour: Tensor, out: Tensor) -> None:
+    """M x + offset, (b, k, 3, p), written to a view of the result: fresh memory is slow.
 
     Not a matrix product: autocast and TF32 would round that to 8 or 11 bits.
     """
     red, green, blue, offset = colour[..., None].unbind(3)  # (n, k, 3, 1) each
-    out = torch.addcmul(offset, red, pixels[:, :, 0:1])
-    return out.addcmul_(green, pixels[:, :, 1:2]).addcmul_(blue, pixels[:, :, 2:3])
+    torch.addcmul(offset, red, pixels[:, :, 0:1], out=out)
+    out.addcmul_(green, pixels[:, :, 1:2]).addcmul_(blue, pixels[:, :, 2:3])
 
 
 def _outside(box: Tensor, size: int) -> Tensor:
