@@ -209,6 +209,8 @@ class RunConfig(Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     embed_views: Annotated[int, Field(ge=0)] = 0
+    storage: Literal["fp32", "fp16"] = "fp32"
+    """Of the finished weights; fp16 halves the file (BatchNorm's sums stay in fp32)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:

@@ -8,6 +8,7 @@ from hae.cli.evaluate import evaluate
 from hae.cli.listing import data_list, info, schema
 from hae.cli.predict import predict
 from hae.cli.report import report
+from hae.cli.train import train
 
 app = typer.Typer(
     name="hae-audit",
@@ -24,5 +25,6 @@ app.command()(predict)
 app.command()(report)
 app.command()(schema)
 app.command()(info)
+app.add_typer(train, name="train")
 app.add_typer(data, name="data")
 data.command("list")(data_list)

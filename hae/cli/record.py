@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "hae-audit"
 ENGINE = (DISTRIBUTION, "numpy", "pandas", "scipy", "scikit-learn", "fairlearn")
 MODELS = ("onnxruntime", "pillow")
+TRAINING = (DISTRIBUTION, "torch", "timm", "lightning", "pytorch-optimizer", "numpy", "pillow")
 SHOWN = (*ENGINE, "pyarrow", "pydantic", "plotly", "torch", "torchvision", *MODELS)
 
 

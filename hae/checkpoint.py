@@ -1,0 +1,177 @@
+"""The checkpoint: one ``.safetensors`` file that carries its config and where it came from.
+
+All that is not a tensor is one JSON text in the file's header: a single key, because the order of
+several would differ from process to process. The same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from audit.errors import InputError
+from audit.files import write_bytes
+from audit.result import FileHash
+from hae.config import RunConfig, Strict
+from hae.settings import first_error
+
+FORMAT: Literal["hae-audit/checkpoint/1"] = "hae-audit/checkpoint/1"
+KEY = "hae-audit"
+SUFFIX = ".safetensors"
+_PICKLES = (b"\x80", b"PK")
+_LONGEST_HEADER = 100_000_000
+
+
+class Provenance(Strict):
+    """What a model was trained on, and with what."""
+
+    data: str
+    content: str
+    """SHA-256 of the manifest; see :func:`hae.data.core.content_hash`."""
+    files: list[FileHash]
+    faces: int
+    people: int
+    validation_faces: int
+    validation_people: int
+    unreadable: int
+    crop: str
+    terms: str | None = None
+    steps: int
+    best_step: int
+    init: dict[str, str]
+    versions: dict[str, str]
+    command: str | None = None
+
+
+class Header(Strict):
+    """Everything in a checkpoint but the tensors.
+
+    ``temperature`` scales the class scores for the predictive distribution; ``metrics`` are those
+    of the validation people, in years where they have a unit.
+    """
+
+    format: Literal["hae-audit/checkpoint/1"] = FORMAT
+    task: Literal["age", "identity"]
+    config: RunConfig
+    temperature: float = 1.0
+    metrics: dict[str, float]
+    provenance: Provenance
+    digest: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A header and its tensors (on the CPU)."""
+
+    header: Header
+    tensors: dict[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors below a prefix, without it."""
+        start = f"{prefix}."
+        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
+
+
+def write_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint whole or not at all; the same content gives the same bytes."""
+    flat = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    sealed = header.model_copy(update={"digest": _digest(header, flat)})
+    write_bytes(path, save(flat, metadata={KEY: _canonical(sealed)}))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and check it against its own digest.
+
+    Raises
+    ------
+    InputError
+        No such file, a pickle, a truncated file, another program's or version's file, or one whose
+        config or weights were changed after it was written.
+    """
+    header = read_header(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: {_broken(error)}") from None
+    if header.digest != _digest(header, tensors):
+        raise InputError(
+            f"{path}: its config or weights are not those it was written with (the digest "
+            "differs); train or copy it again"
+        )
+    return Checkpoint(header, tensors)
+
+
+def read_header(path: Path) -> Header:
+    """Read only what a checkpoint says of itself; errors as in :func:`read_checkpoint`."""
+    content = _metadata(path)
+    if not isinstance(content, dict) or "format" not in content:
+        raise InputError(
+            f"{path}: holds tensors but no hae-audit config; for a network of another program give "
+            "a TOML spec that names this file"
+        )
+    if content["format"] != FORMAT:
+        raise InputError(
+            f"{path}: is {content['format']!r}, this version reads {FORMAT!r}; "
+            "use the hae-audit that wrote it"
+        )
+    try:
+        return Header.model_validate(content)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: its config was changed or is of another version: "
+            f"{first_error(Header, error.errors()[0])}"
+        ) from None
+
+
+def _metadata(path: Path) -> Any:
+    """The JSON under our key, or None; the file must be safetensors."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+            if start.startswith(_PICKLES):
+                raise InputError(
+                    f"{path}: is a pickle (PyTorch's own format), which can run code when it is "
+                    f"read: refused; a checkpoint of hae-audit ends in {SUFFIX}"
+                )
+            size = struct.unpack("<Q", start)[0] if len(start) == 8 else _LONGEST_HEADER
+            text = stream.read(size) if size < _LONGEST_HEADER else b""
+        if len(text) < size:
+            raise InputError(f"{path}: {_broken('the file ends in its header')}")
+        return json.loads(json.loads(text).get("__metadata__", {}).get(KEY, "null"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: {_broken('no readable header')}") from None
+
+
+def _broken(reason: object) -> str:
+    return f"is truncated or no safetensors file ({reason}); copy it again"
+
+
+def _canonical(header: Header) -> str:
+    return json.dumps(
+        header.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+
+
+def _digest(header: Header, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the header (without digest) and every tensor's name, type, shape and bytes."""
+    digest = sha256(_canonical(header.model_copy(update={"digest": ""})).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""A training run from the command line: its config, its progress, its last words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from audit.errors import InputError
+from hae.checkpoint import read_header
+from hae.cli.options import pairs_of
+from hae.cli.record import TRAINING, versions
+from hae.config import RunConfig
+from hae.data.readers import read_data
+from hae.settings import checked, read_toml, with_settings
+from hae.training.fit import RESUME
+from hae.training.run import Order
+
+
+def order_of(
+    data: str,
+    split: str | None,
+    val_split: str | None,
+    map_: Sequence[str] | None,
+    config: Path | None,
+    set_: Sequence[str] | None,
+    out: Path,
+    init: Path | None,
+    cache: Path | None,
+    devices: int,
+    command: str | None,
+) -> Order:
+    """Read config and data; what is wrong with them is said before the long work."""
+    place = config.name if config else "--set"
+    content = with_settings(read_toml(config, "a config") if config else {}, set_ or ())
+    settings = checked(RunConfig, content, place)
+    if val_split is not None and val_split == split:
+        raise InputError(f"--val-split {val_split}: is the training split; give another")
+    mapping = pairs_of(map_, "--map", "OURS=THEIRS")
+    for folder in (out, *out.parents):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {out}: {folder} is a file; give a folder")
+    return Order(
+        train=read_data(data, split, mapping),
+        validation=read_data(data, val_split, mapping) if val_split is not None else None,
+        config=settings,
+        out=out,
+        cache=cache or out / "cache",
+        init=init,
+        devices=devices,
+        versions=versions(TRAINING),
+        command=command,
+    )
+
+
+def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
+    """Run the work with bars on stderr, and say what came of it."""
+    main = os.environ.get("LOCAL_RANK", "0") == "0"
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    shown = main and console.is_terminal
+    with Progress(*columns, console=console, disable=not shown) as bar:
+        try:
+            path = work(order, Bars(bar, order.config.steps, loud=main))
+        except KeyboardInterrupt:
+            kept = (order.out / RESUME).is_file()
+            text = "the same command goes on from the last saved step" if kept else "nothing saved"
+            print(f"hae-audit: interrupted; {text}", file=sys.stderr)
+            raise
+    if main and path.is_file():
+        header = read_header(path)
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in header.metrics.items())
+        print(f"{path}: best step {header.provenance.best_step:,}; validation {figures}")
+
+
+class Bars:
+    """Progress bars, and lines where there is no terminal; fulfils ``Report``."""
+
+    def __init__(self, bar: Progress, steps: int, *, loud: bool) -> None:
+        self.bar, self.steps, self.loud = bar, steps, loud
+        self.running: TaskID | None = None
+        self.judged = ""
+
+    def stage(self, text: str, total: int) -> Callable[[int], object]:
+        """Open a bar for a piece of work."""
+        task = self.bar.add_task(text, total=total, figures="")
+        return lambda done: self.bar.advance(task, done)
+
+    def step(self, step: int, figures: Mapping[str, float]) -> None:
+        """Move the bar of the steps; a validation also prints a line."""
+        if self.running is None:
+            self.running = self.bar.add_task("steps", total=self.steps, figures="")
+        text = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        if "loss" not in figures:
+            self.judged = f"validation {text}"
+            if self.loud:
+                print(f"step {step:,}: {self.judged}", file=sys.stderr)
+            text = ""
+        shown = "  ".join(part for part in (text, self.judged) if part)
+        self.bar.update(self.running, completed=step, figures=shown)
+
+    def notice(self, text: str) -> None:
+        """Print a line."""
+        if self.loud:
+            print(f"hae-audit: {text}", file=sys.stderr)

@@ -1,0 +1,114 @@
+"""Faces through a trained network: what prediction, validation and selection share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hae.models.age import AgeModel
+from hae.views import ViewParams, apply_views
+
+CPU_CHUNK, CUDA_CHUNK = 16, 128
+"""Faces per run of the network. Always filled up to this number, so that a face's numbers do not
+depend on how the faces are grouped: the kernels choose their order of summation by the size."""
+FloatArray = npt.NDArray[np.float32]
+Pixels = Callable[[slice], npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class AgeEstimates:
+    """What the network says of n faces.
+
+    ``age`` (n,) in years; ``view_std`` (n,): SD over the K views of the estimate from each alone;
+    ``logits`` (n, g, C): what the head says of its classes, for every prediction that is averaged;
+    None for a plain regression.
+    """
+
+    age: FloatArray
+    view_std: FloatArray
+    logits: FloatArray | None
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+
+def chunk_size(device: torch.device) -> int:
+    """Faces per run of the network on a device."""
+    return CUDA_CHUNK if device.type == "cuda" else CPU_CHUNK
+
+
+@torch.inference_mode()
+def estimate_faces(
+    model: AgeModel, pixels: Pixels, n: int, views: ViewParams, device: torch.device
+) -> AgeEstimates:
+    """Estimate the ages of n faces from fixed views, in fp32.
+
+    ``pixels(rows)`` gives some of them, (b, s, s, 3) uint8 RGB.
+    """
+    on_device, chunk = views.to(device), chunk_size(device)
+
+    def features(start: int, stop: int) -> Tensor:
+        faces = filled(torch.from_numpy(pixels(slice(start, stop))).to(device), chunk)
+        return model.features(view_tensor(model, faces, on_device))[: stop - start]
+
+    return in_chunks(model, features, n, chunk)
+
+
+def filled(rows: Tensor, n: int) -> Tensor:
+    """The rows and zeros below, n in all."""
+    return torch.cat([rows, rows.new_zeros(n - len(rows), *rows.shape[1:])])
+
+
+def view_tensor(model: AgeModel, faces: Tensor, views: ViewParams) -> Tensor:
+    """Views (b, k, 3, size, size) of faces (b, s, s, 3) uint8, as the network wants them."""
+    config = model.config
+    return apply_views(
+        faces.permute(0, 3, 1, 2),
+        views,
+        size=config.size,
+        mean=config.mean,
+        std=config.std,
+        channels_last=faces.device.type == "cuda",
+    )
+
+
+@torch.inference_mode()
+def in_chunks(
+    model: AgeModel, features: Callable[[int, int], Tensor], n: int, chunk: int
+) -> AgeEstimates:
+    """Estimate ages from ``features(start, stop) -> (b, k, d_b)``, a chunk of faces at a time."""
+    parts = []
+    for start in range(0, n, chunk):
+        found = features(start, min(start + chunk, n))
+        parts.append(_of_features(model, found, chunk))
+    return _joined(parts)
+
+
+def _of_features(model: AgeModel, found: Tensor, chunk: int) -> AgeEstimates:
+    b, whole = len(found), filled(found, chunk)
+    output = model.from_features(whole)
+    logits = output.raw.get("logits")
+    alone = model.view_ages(whole)  # (b, k)
+    return AgeEstimates(
+        _array(output.age)[:b],
+        _array(alone.std(dim=1, correction=0))[:b],
+        None if logits is None else _array(logits.view(chunk, output.groups, -1))[:b],
+    )
+
+
+def _array(values: Tensor) -> FloatArray:
+    return values.float().cpu().numpy()
+
+
+def _joined(parts: list[AgeEstimates]) -> AgeEstimates:
+    logits = [part.logits for part in parts if part.logits is not None]
+    return AgeEstimates(
+        np.concatenate([part.age for part in parts]),
+        np.concatenate([part.view_std for part in parts]),
+        np.concatenate(logits) if logits else None,
+    )

@@ -1,0 +1,115 @@
+"""The task of estimating age, as the loop wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hae.config import RunConfig
+from hae.heads.target import AgeTarget
+from hae.inference import AgeEstimates, chunk_size, estimate_faces, in_chunks, view_tensor
+from hae.models.age import AgeModel
+from hae.training.batches import Batches, Plan
+from hae.training.embed import Features, choose_views
+from hae.training.faces import Faces
+from hae.views import ViewParams, draw_views
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Features of the training faces (n, V, d_b) and of the validation faces (m, K, d_b)."""
+
+    train: Features
+    validation: Features
+
+
+@dataclass(eq=False)
+class AgeTask:
+    """A network, its faces, and how it is trained and judged on them.
+
+    With ``embedded`` the steps draw K of the V stored views; else views are made in each step.
+    """
+
+    model: AgeModel
+    config: RunConfig
+    train: Faces
+    validation: Faces
+    views: ViewParams
+    """The fixed views of validation and prediction."""
+    embedded: Embedded | None = None
+
+    def batches(self, world: int, rank: int) -> Batches:
+        """The training batches of one process."""
+        config = self.config
+        plan = Plan(self.train.sample, config.batch_size, config.seed, world, rank)
+        return Batches(plan, self._fetch, config.steps * config.accumulate)
+
+    def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+        faces = self.train
+        batch: dict[str, Any] = {
+            "low": torch.from_numpy(faces.low[rows]),
+            "high": torch.from_numpy(faces.high[rows]),
+            "epoch": epoch,
+        }
+        if self.embedded is None:
+            batch["pixels"] = torch.from_numpy(faces.pixels(rows))
+            batch["key"] = torch.from_numpy(faces.sample[rows].view(np.int64))
+        else:
+            n_views, k = self.config.embed_views, self.config.model.views.k
+            chosen = choose_views(faces, rows, epoch, self.config.seed, n_views, k)
+            found = self.embedded.train[rows[:, None], chosen]
+            batch["features"] = torch.from_numpy(found.astype(np.float32))
+        if torch.cuda.is_available():
+            batch = {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()}
+        return batch
+
+    def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The terms of the loss; ``total`` is minimised."""
+        if "features" in batch:
+            output = self.model.from_features(batch["features"])
+        else:
+            drawn = draw_views(
+                batch["key"],
+                self.config.model.views,
+                seed=self.config.seed,
+                epoch=batch["epoch"],
+            )
+            output = self.model(view_tensor(self.model, batch["pixels"], drawn))
+        return self.model.losses(output, AgeTarget(batch["low"], batch["high"]))
+
+    def validate(self, device: torch.device) -> dict[str, float]:
+        """Mean distance in years from the estimate to the truth, 0 inside a band."""
+        k = min(self.config.selection_views, self.views.k)
+        return {"distance": float(distance(self.estimates(device, k), self.validation).mean())}
+
+    def estimates(self, device: torch.device, k: int | None = None) -> AgeEstimates:
+        """Estimates of the validation faces from the first k of the fixed views (default: all)."""
+        few = ViewParams(*(part[:, :k] for part in _parts(self.views)))
+        if self.embedded is None:
+            faces = self.validation
+            return estimate_faces(self.model, faces.pixels, len(faces), few, device)
+        stored = self.embedded.validation
+
+        def features(start: int, stop: int) -> Tensor:
+            found = stored[start:stop, :k].astype(np.float32)
+            return torch.from_numpy(found).to(device)
+
+        return in_chunks(self.model, features, len(self.validation), chunk_size(device))
+
+
+def _parts(views: ViewParams) -> tuple[Tensor, Tensor, Tensor]:
+    return views.theta, views.colour, views.box
+
+
+def distance(estimates: AgeEstimates, faces: Faces) -> npt.NDArray[np.float32]:
+    """Years from each estimate to the truth: |error| for an exact age, 0 inside a band."""
+    below, above = faces.low - estimates.age, estimates.age - faces.high
+    outside: npt.NDArray[np.float32] = np.maximum(np.maximum(below, above), 0.0)
+    return outside

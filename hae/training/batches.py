@@ -1,0 +1,100 @@
+"""Which faces are in step t: a function of (seed, t), so that a run goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from audit.errors import InputError
+from audit.hashing import Keys, uniforms
+
+IntArray = npt.NDArray[np.int64]
+Batch = dict[str, Tensor]
+Fetch = Callable[[IntArray, int], Batch]
+"""(rows, epoch) -> the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Batches of ``size`` faces for each of ``world`` processes.
+
+    In every epoch the faces come in the order of a hash of (seed, epoch, face); what does not fill
+    the last batch waits for another epoch.
+    """
+
+    keys: Keys
+    size: int
+    seed: int
+    world: int = 1
+    rank: int = 0
+
+    def __post_init__(self) -> None:
+        if self.per_epoch < 1:
+            raise InputError(
+                f"batch_size {self.size} x {self.world} devices: there are only {len(self.keys)} "
+                "training faces; make the batch smaller"
+            )
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return len(self.keys) // (self.size * self.world)
+
+    def order(self, epoch: int) -> IntArray:
+        """All rows in the order of one epoch."""
+        return np.argsort(uniforms(self.keys, self.seed, epoch), kind="stable")
+
+    def rows(self, order: IntArray, number: int) -> IntArray:
+        """The rows of this process in batch ``number`` of the run."""
+        start = (number % self.per_epoch) * self.size * self.world + self.rank * self.size
+        return order[start : start + self.size]
+
+
+@dataclass(eq=False)
+class Batches:
+    """An iterable of the batches of a whole run, from ``start`` on; one is fetched ahead.
+
+    The trainer stores ``state_dict`` and gives it back on resume. Its length stays that of the
+    whole run, because the trainer counts the batches that a resumed run has left behind.
+    """
+
+    plan: Plan
+    fetch: Fetch
+    total: int
+    start: int = 0
+    done: int = field(default=0, init=False)
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.done = self.start
+        with ThreadPoolExecutor(1, thread_name_prefix="batch") as pool:
+            jobs = self._jobs()
+            ahead = [pool.submit(self.fetch, *job) for job in (next(jobs, None),) if job]
+            while ahead:
+                batch = ahead.pop().result()
+                ahead = [pool.submit(self.fetch, *job) for job in (next(jobs, None),) if job]
+                self.done += 1
+                yield batch
+
+    def _jobs(self) -> Iterator[tuple[IntArray, int]]:
+        order, current = np.empty(0, dtype=np.int64), -1
+        for number in range(self.start, self.total):
+            epoch = number // self.plan.per_epoch
+            if epoch != current:
+                order, current = self.plan.order(epoch), epoch
+            yield self.plan.rows(order, number), epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches were handed over."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin after the batches that were handed over."""
+        self.start = state["done"]

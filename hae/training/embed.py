@@ -1,0 +1,122 @@
+"""A frozen backbone sees many views of every face once; training draws K of them each time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from audit.errors import InputError
+from audit.files import write_text
+from audit.hashing import uniforms
+from hae.inference import chunk_size, filled, view_tensor
+from hae.models.age import AgeModel
+from hae.training.faces import Faces
+from hae.views import ViewParams
+
+Features = npt.NDArray[np.float16]
+IntArray = npt.NDArray[np.int64]
+ViewsOf = Callable[[npt.NDArray[np.int64]], ViewParams]
+"""Keys of some faces (int64) -> their views."""
+
+
+def embed(
+    model: AgeModel,
+    faces: Faces,
+    views_of: ViewsOf,
+    n_views: int,
+    recipe: str,
+    cache: Path,
+    device: torch.device,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Features:
+    """Features (n, V, d_b) of every view of every face, float16, in a memory-mapped file.
+
+    An interrupted run goes on after the last whole block. ``recipe`` says what the views depend on;
+    the file's name is a hash of it, of the faces and of the backbone's weights.
+
+    Raises
+    ------
+    InputError
+        A feature is not finite in float16.
+    """
+    name = _name(model, faces, recipe)
+    path, state = cache / f"{name}.npy", cache / f"{name}.json"
+    shape = (len(faces), n_views, model.backbone.out_dim)
+    done = _done(state) if path.is_file() else 0
+    cache.mkdir(parents=True, exist_ok=True)
+    if done == 0:
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+    if done < len(faces):
+        _fill(model, faces, views_of, np.load(path, mmap_mode="r+"), done, state, device, progress)
+    stored: Features = np.load(path, mmap_mode="r")
+    return stored
+
+
+@torch.inference_mode()
+def _fill(
+    model: AgeModel,
+    faces: Faces,
+    views_of: ViewsOf,
+    store: np.memmap[Any, np.dtype[np.float16]],
+    done: int,
+    state: Path,
+    device: torch.device,
+    progress: Callable[[int], object],
+) -> None:
+    chunk = chunk_size(device)
+    progress(done)
+    for block in range(done, len(faces), 16 * chunk):
+        end = min(block + 16 * chunk, len(faces))
+        for start in range(block, end, chunk):
+            rows = np.arange(start, min(start + chunk, end))
+            pixels = filled(torch.from_numpy(faces.pixels(rows)).to(device), chunk)
+            keys = np.zeros(chunk, dtype=np.int64)
+            keys[: len(rows)] = faces.sample[rows].view(np.int64)
+            views = view_tensor(model, pixels, views_of(keys).to(device))
+            found = model.features(views)[: len(rows)].half().cpu().numpy()
+            if not np.isfinite(found).all():
+                raise InputError(
+                    "embed_views: the backbone's features exceed what float16 holds; train with "
+                    "embed_views = 0"
+                )
+            store[rows] = found
+            progress(len(rows))
+        store.flush()
+        write_text(state, json.dumps({"faces": end}))
+
+
+def _done(state: Path) -> int:
+    try:
+        return int(json.loads(state.read_text(encoding="utf-8"))["faces"])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def _name(model: AgeModel, faces: Faces, recipe: str) -> str:
+    digest = sha256(recipe.encode())
+    digest.update(np.ascontiguousarray(faces.sample).tobytes())
+    digest.update(np.ascontiguousarray(faces.store[faces.row[:1]]).tobytes())
+    for key, values in sorted(model.backbone.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(values.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return f"features-{digest.hexdigest()[:16]}"
+
+
+def choose_views(
+    faces: Faces, rows: IntArray, epoch: int, seed: int, n_views: int, k: int
+) -> IntArray:
+    """K of the V embedded views for each row in an epoch, all different, (b, k).
+
+    The order of a hash of (seed, epoch, view, face) decides, so that rows and batches do not
+    matter.
+    """
+    keys = faces.sample[rows]
+    draws = [uniforms(keys, seed, epoch * n_views + view) for view in range(n_views)]
+    return np.argsort(np.stack(draws, axis=1), axis=1, kind="stable")[:, :k]

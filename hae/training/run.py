@@ -1,0 +1,189 @@
+"""From a data set to a checkpoint: what a training run does, in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from audit.errors import InputError
+from audit.files import write_text
+from hae.backbones.weights import WeightsReport, match
+from hae.checkpoint import Provenance, read_checkpoint
+from hae.config import RunConfig
+from hae.data.core import Manifest, content_hash
+from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
+
+MODEL, RUN = "model.safetensors", "run.json"
+
+
+class Report(Protocol):
+    """Who is told how the work goes."""
+
+    def stage(self, text: str, total: int) -> Callable[[int], object]:
+        """A piece of work begins; the answer is told of further parts done."""
+        ...
+
+    def step(self, step: int, figures: Mapping[str, float]) -> None:
+        """A step is done; ``figures`` are its loss or its validation."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something the user should know."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What is asked for."""
+
+    train: Manifest
+    validation: Manifest | None
+    """None: people are held out of ``train``."""
+    config: RunConfig
+    out: Path
+    cache: Path
+    init: Path | None
+    devices: int
+    versions: Mapping[str, str]
+    command: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The faces of a run, split by person, and how many could not be read."""
+
+    train: Faces
+    validation: Faces
+    unreadable: int
+
+
+def open_run(order: Order) -> bool:
+    """Begin a run in its folder, or find it there; True where it is finished already.
+
+    Raises
+    ------
+    InputError
+        The folder holds a run with another config, data or first weights.
+    """
+    wanted = {
+        "config": order.config.model_dump(mode="json"),
+        "train": content_hash(order.train),
+        "validation": order.validation and content_hash(order.validation),
+        "init": order.init and read_checkpoint(order.init).header.digest,
+    }
+    path = order.out / RUN
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{path}: is no JSON; delete {order.out} to begin anew") from None
+        changed = sorted(_changed(wanted, found))
+        if changed:
+            raise InputError(
+                f"{order.out}: holds a run that differs in {', '.join(changed[:5])}; give another "
+                "--out, or delete the folder to begin anew"
+            )
+    else:
+        write_text(path, json.dumps(wanted, indent=1) + "\n")
+    return (order.out / MODEL).is_file()
+
+
+def _changed(a: object, b: object, place: str = "") -> list[str]:
+    """Dotted keys at which two JSON values differ."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = sorted({*a, *b})
+        return [
+            name
+            for key in keys
+            for name in _changed(a.get(key), b.get(key), f"{place}.{key}".lstrip("."))
+        ]
+    return [] if a == b else [place]
+
+
+def load_parts(order: Order, report: Report, *, truth: bool) -> Parts:
+    """Decode the faces and split them by person."""
+    train = _load(order, order.train, report, truth=truth)
+    place = f"data set {order.train.label}"
+    if order.validation is None:
+        kept, held = hold_out(train.faces, order.config.validation, order.config.seed, place)
+        return Parts(kept, held, len(train.unreadable))
+    validation = _load(order, order.validation, report, truth=truth)
+    check_apart(train.faces, validation.faces, order.validation)
+    unreadable = len(train.unreadable) + len(validation.unreadable)
+    return Parts(train.faces, validation.faces, unreadable)
+
+
+def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> Loaded:
+    model = order.config.model
+    progress = report.stage(f"faces of {manifest.label}", len(manifest))
+    loaded = load_faces(
+        manifest, model.size, model.keep, order.cache, truth=truth, progress=progress
+    )
+    if loaded.unreadable:
+        name, reason = loaded.unreadable[0]
+        report.notice(
+            f"{manifest.label}: {len(loaded.unreadable):,} of {len(manifest):,} images cannot be "
+            f"read and are left out, the first is {name}: {reason}"
+        )
+    return loaded
+
+
+def first_weights(module: torch.nn.Module, init: Path, *, partial: bool) -> WeightsReport:
+    """Load the weights of a checkpoint into a network.
+
+    Raises
+    ------
+    InputError
+        Keys or shapes differ and ``partial`` is not allowed, or nothing fits.
+    """
+    found = read_checkpoint(init)
+    report, fitting = match(module, found.part("model"), init.name, found.header.digest)
+    if not fitting or (report.differences() and not partial):
+        raise InputError(
+            f"--init {init}: {report.differences()}; use the same config, or set "
+            "model.backbone.partial = true to load what fits"
+        )
+    module.load_state_dict(fitting, strict=False)
+    return report
+
+
+def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsReport) -> Provenance:
+    """What the checkpoint says about its making."""
+    from audit.tables import file_hash
+
+    model, manifests = order.config.model, [order.train, order.validation]
+    known = [manifest for manifest in manifests if manifest is not None]
+    terms = dict.fromkeys(manifest.terms for manifest in known if manifest.terms)
+    return Provenance(
+        data=", ".join(manifest.label for manifest in known),
+        content=content_hash(order.train),
+        files=[file_hash(path) for manifest in known for path in manifest.files],
+        faces=len(parts.train),
+        people=parts.train.people,
+        validation_faces=len(parts.validation),
+        validation_people=parts.validation.people,
+        unreadable=parts.unreadable,
+        crop=f"the middle {100 * model.keep:g} % of each side, {model.size} x {model.size} pixels",
+        terms="; ".join(terms) or None,
+        steps=order.config.steps,
+        best_step=best_step,
+        init={"source": init.source, "sha256": init.sha256 or "", "not_loaded": init.differences()},
+        versions=dict(order.versions),
+        command=order.command,
+    )
+
+
+def stored(tensors: Mapping[str, torch.Tensor], storage: str) -> dict[str, torch.Tensor]:
+    """Weights as they will be stored: fp16 for all but BatchNorm's sums and counters."""
+    keep = ("running_mean", "running_var")
+    return {
+        name: value.half()
+        if storage == "fp16" and value.is_floating_point() and not name.endswith(keep)
+        else value
+        for name, value in tensors.items()
+    }

@@ -1,0 +1,189 @@
+"""Training an age model: first weights, views or embeddings, fit, temperature, checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from audit.errors import InputError
+from audit.run import audit
+from hae.backbones.weights import WeightsReport, load_weights
+from hae.checkpoint import Header, write_checkpoint
+from hae.config import RunConfig
+from hae.heads.distribution import fit_temperature
+from hae.heads.target import AgeTarget, check_target
+from hae.inference import AgeEstimates
+from hae.models.age import AgeModel
+from hae.training.age import AgeTask, Embedded
+from hae.training.embed import embed
+from hae.training.faces import Faces
+from hae.training.fit import fit
+from hae.training.run import (
+    MODEL,
+    Order,
+    Parts,
+    Report,
+    first_weights,
+    load_parts,
+    open_run,
+    provenance,
+    stored,
+)
+from hae.views import ViewParams, draw_views, fixed_views
+
+SHOWN = ("mae", "bias", "rmse", "cs5", "within_band_accuracy", "band_distance")
+
+
+def train_age(order: Order, report: Report) -> Path:
+    """Train an age model, or go on with its training, and write its checkpoint.
+
+    Raises
+    ------
+    InputError
+        The folder holds another run, a face has no age or one that no bin holds, a part of the
+        split is empty or shares people with the other, or the first weights do not fit.
+    """
+    path = order.out / MODEL
+    if open_run(order):
+        report.notice(f"{path}: is finished already; give another --out to train again")
+        return path
+    parts = load_parts(order, report, truth=True)
+    for faces in (parts.train, parts.validation):
+        check_target(_target(faces), order.config.model.head)
+    model, init = _first_model(order, report)
+    views = fixed_views(order.config.model.views, seed=order.config.seed)
+    embedded = _embedded(order, model, parts, views, report) if order.config.embed_views else None
+    task = AgeTask(model, order.config, parts.train, parts.validation, views, embedded)
+    fitted = fit(task, order.config, order.out, devices=order.devices, tell=report.step)
+    if fitted.is_main:
+        made = provenance(order, parts, best_step=fitted.best_step, init=init)
+        tensors = stored(model.state_dict(), order.config.storage)
+        model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})
+        found = task.estimates(next(model.parameters()).device)
+        header = Header(
+            task="age",
+            config=order.config,
+            temperature=_temperature(found, parts.validation, order.config),
+            metrics=validation_metrics(found, parts.validation),
+            provenance=made,
+        )
+        write_checkpoint(path, header, {**_named("model", tensors), **view_tensors(views)})
+    return path
+
+
+def view_tensors(views: ViewParams) -> dict[str, torch.Tensor]:
+    """The fixed views, as a checkpoint stores them."""
+    return _named("views", {"theta": views.theta, "colour": views.colour, "box": views.box})
+
+
+def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def _target(faces: Faces) -> AgeTarget:
+    return AgeTarget(torch.from_numpy(faces.low), torch.from_numpy(faces.high))
+
+
+def _first_model(order: Order, report: Report) -> tuple[AgeModel, WeightsReport]:
+    """The network with its first weights, drawn from the run's seed or loaded."""
+    torch.manual_seed(order.config.seed)
+    model, settings = AgeModel(order.config.model), order.config.model.backbone
+    if order.init is not None:
+        found = first_weights(model, order.init, partial=settings.partial)
+    else:
+        found = load_weights(
+            model.backbone.network,
+            settings.init,
+            partial=settings.partial,
+            timm_name=settings.name,
+        )
+    keys = (*found.missing, *found.unexpected, *found.mismatched)
+    if keys:
+        report.notice(f"first weights {found.source}: did not match: {', '.join(keys)}")
+    return model, found
+
+
+def _embedded(
+    order: Order, model: AgeModel, parts: Parts, views: ViewParams, report: Report
+) -> Embedded:
+    """Every face through the frozen backbone once: V views for training, the fixed K to judge."""
+    config = order.config
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device).eval()
+    many = config.model.views.model_copy(update={"k": config.embed_views})
+    recipe = json.dumps([many.model_dump(mode="json"), config.seed], sort_keys=True)
+
+    def drawn(keys: npt.NDArray[np.int64]) -> ViewParams:
+        return draw_views(torch.from_numpy(keys), many, seed=config.seed, epoch=0)
+
+    train = embed(
+        model,
+        parts.train,
+        drawn,
+        config.embed_views,
+        f"drawn {recipe}",
+        order.cache,
+        device,
+        report.stage("embedding the training faces", len(parts.train)),
+    )
+    validation = embed(
+        model,
+        parts.validation,
+        lambda keys: views,
+        views.k,
+        f"fixed {recipe} {views.k}",
+        order.cache,
+        device,
+        report.stage("embedding the validation faces", len(parts.validation)),
+    )
+    model.train()
+    return Embedded(train, validation)
+
+
+def _temperature(found: AgeEstimates, faces: Faces, config: RunConfig) -> float:
+    if found.logits is None:
+        return 1.0
+    return fit_temperature(
+        torch.from_numpy(found.logits),
+        torch.from_numpy(found.age),
+        torch.from_numpy(faces.low),
+        torch.from_numpy(faces.high),
+        config.model.head,
+    )
+
+
+def validation_metrics(found: AgeEstimates, faces: Faces) -> dict[str, float]:
+    """Overall figures of the validation people, by the audit's own engine, with their intervals.
+
+    ``mae`` and ``bias`` in years (exact ages), or the share of estimates within the band.
+    """
+    exact = faces.low == faces.high
+    truth = (
+        {"age": faces.low.astype(np.float64)}
+        if exact.all()
+        else {"age_low": faces.low.astype(np.float64), "age_high": faces.high.astype(np.float64)}
+    )
+    frame = pd.DataFrame(
+        {
+            "sample_id": [f"{key:016x}" for key in faces.sample.tolist()],
+            "subject_id": [f"{key:016x}" for key in faces.person.tolist()],
+            "age_pred": found.age.astype(np.float64),
+            **truth,
+        }
+    )
+    result = audit(frame, task="age", n_boot=0)
+    figures: dict[str, float] = {}
+    for row in result.metrics:
+        if row.metric in SHOWN and not row.group and row.value is not None:
+            figures[row.metric] = row.value
+            if row.low is not None and row.high is not None:
+                figures |= {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
+    if not figures:
+        raise InputError("the validation faces give no figure; give more people")
+    return figures
