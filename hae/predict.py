@@ -99,6 +99,7 @@ def score_columns(predictor: Predictor, *, keep_probabilities: bool = False) -> 
     """Names of the columns that a model adds, in order, without ``failure_reason``."""
     columns = ["age_pred"] if "age" in predictor.tasks else []
     columns += ["age_std"] if predictor.centres else []
+    columns += predictor.extras
     if keep_probabilities:
         columns += [f"prob_age_{centre:g}" for centre in predictor.centres]
     if predictor.classes:
@@ -191,6 +192,7 @@ def _named(outputs: Outputs, predictor: Predictor) -> dict[str, npt.NDArray[np.g
         named["age_pred"] = outputs["age"]
     if "age_std" in outputs:
         named["age_std"] = outputs["age_std"]
+    named |= {name: outputs[name] for name in predictor.extras}
     if "age_proba" in outputs:
         named |= {
             f"prob_age_{centre:g}": outputs["age_proba"][:, k]

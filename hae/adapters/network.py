@@ -67,6 +67,11 @@ class SpecPredictor:
         """Names of the expression classes."""
         return self.spec.outputs.expression.classes if self.spec.outputs.expression else ()
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     @cached_property
     def _pixel_values(self) -> npt.NDArray[np.float32]:
         return pixel_values(self.spec.input)

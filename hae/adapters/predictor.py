@@ -48,6 +48,11 @@ class Predictor(Protocol):
         ...
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """Further numbers per face, (b,), that it gives under these names: columns of the table."""
+        ...
+
+    @property
     def files(self) -> tuple[FileHash, ...]:
         """The files that make up the model."""
         ...
