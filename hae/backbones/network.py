@@ -84,12 +84,12 @@ def _create(name: str, size: int) -> nn.Module:
         return OWN[name]()
     if not timm.is_model(name):
         raise InputError(f"backbone {name!r}: timm has no such network; {_near(name)}")
-    known = get_pretrained_cfg(name)
-    options: dict[str, Any] = {"img_size": size} if known and known.fixed_input_size else {}
     try:
-        return timm.create_model(name, pretrained=False, num_classes=0, **options)
+        known = get_pretrained_cfg(name)
     except RuntimeError as error:  # a tag of weights that the network does not have
-        raise InputError(f"backbone {name!r}: {error}; leave out what follows the dot") from error
+        raise InputError(f"backbone {name!r}: {error} Leave out what follows the dot") from error
+    options: dict[str, Any] = {"img_size": size} if known and known.fixed_input_size else {}
+    return timm.create_model(name, pretrained=False, num_classes=0, **options)
 
 
 def _near(name: str) -> str:
