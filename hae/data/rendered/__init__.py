@@ -1,0 +1,1 @@
+"""Procedural faces with a known drawn age, for training and tests without photos."""
