@@ -28,7 +28,8 @@ Losses = dict[str, Tensor]
 
 def centres(config: HeadConfig, device: torch.device) -> Tensor:
     """c_i in years, float32 (C,)."""
-    return torch.tensor(config.centres, device=device)
+    index = torch.arange(config.n_bins, device=device, dtype=torch.float64)
+    return (index * config.bin_width + (config.age_min + config.bin_width / 2)).float()
 
 
 def class_years(config: HeadConfig, device: torch.device) -> Tensor:

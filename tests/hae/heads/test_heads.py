@@ -7,6 +7,8 @@ import torch
 
 from hae.config import HeadConfig, HeadName
 from hae.heads.core import HEADS
+from hae.heads.distribution import distribution, log_score, spread
+from hae.heads.losses import centres
 from hae.heads.target import AgeTarget
 from tests.hae.heads.golden import FIVE, FIVE_LOGITS, ages, inf, row
 
@@ -80,3 +82,22 @@ def test_regression_is_on_the_scale_of_the_range() -> None:
     assert head.losses(raw, ages(70))["mae"].item() == 5
     band = AgeTarget(torch.tensor([80.0]), torch.tensor([inf]))
     assert head.losses(raw, band)["total"].item() == 5
+
+
+@pytest.mark.parametrize("name", get_args(HeadName))
+def test_nothing_is_made_on_another_device(name: HeadName) -> None:
+    # Tensors without data refuse to meet those of the CPU, as a GPU's would.
+    config, meta = HeadConfig(name=name, hidden=8), torch.device("meta")
+    head = HEADS[name](16, config)
+    raw = {key: value.to(meta) for key, value in head(torch.zeros(3, 16)).items()}
+    assert head.losses(raw, MIXED.to(meta))["total"].device == meta
+    masses, age = head.masses(raw), head.age(raw)
+    if masses is not None:
+        assert distribution(masses, age, config).device == meta
+        assert spread(masses, config).device == meta
+        assert log_score(masses, age, age, age, config).device == meta
+
+
+def test_centres_are_those_of_the_config() -> None:
+    config = HeadConfig(age_min=12, age_max=43, bin_width=0.1)
+    assert torch.equal(centres(config, torch.device("cpu")), torch.tensor(config.centres))
