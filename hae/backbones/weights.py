@@ -79,7 +79,7 @@ def load_weights(module: nn.Module, init: str, *, partial: bool, timm_name: str)
         return WeightsReport("random")
     sha256, published = None, True
     if init == "timm":
-        source, state = f"timm:{timm_name}", _of_timm(timm_name, module)
+        source, state = f"timm:{timm_name}", published_state(timm_name, module)
     elif init.startswith(PACKAGE):
         path = _package_file(init, timm_name)
         source, state = init, in_order(read_state(path), timm_name)
@@ -160,8 +160,22 @@ def _head(report: WeightsReport, timm_name: str, *, published: bool) -> set[str]
     return {key for key in report.unexpected if key.startswith(starts)}
 
 
-def _of_timm(name: str, module: nn.Module) -> State:
-    if not timm.is_model(name):
+def published_state(name: str, module: nn.Module | None = None) -> State:
+    """The weights that timm publishes for a network, with its classifier.
+
+    Parameters
+    ----------
+    name : str
+        What timm calls the network; with a tag (``resnet18.a1_in1k``) those of that training.
+    module : nn.Module, optional
+        The network that they are for, if it may have another input size.
+
+    Raises
+    ------
+    InputError
+        timm has no such network, or its weights cannot be had.
+    """
+    if not name.startswith("hf") and not timm.is_model(name):
         raise InputError(f"weights timm: timm has no network {name!r}; take random or a file")
     # A transformer's position embedding belongs to one input size; timm resamples it to another.
     size = getattr(getattr(module, "patch_embed", None), "img_size", None)
