@@ -60,47 +60,48 @@ def _growth(p: dict[str, Plane]) -> dict[str, Plane]:
     age = p["painted_age"]
     young = np.clip(1 - age / np.float32(20), 0, 1)
     grown = 1 - np.float32(0.5) * young - np.float32(0.5) * young * young
-    aged = ramp(age, 20, 95) * (1 + np.float32(0.06) * p["sagging"])
+    aged = np.float32(0.6) * ramp(age, 20, 95) + np.float32(0.4) * ramp(age, 18, 50)
+    aged = aged * (1 + np.float32(0.06) * p["sagging"])
     return {
         "grown": grown,
         "aged": aged,
         "half_width": (0.53 - 0.03 * grown) * (1 + 0.04 * p["head_width"]),
-        "half_height": (0.60 + 0.10 * grown) * (1 + 0.03 * p["head_height"]),
+        "half_height": (0.60 + 0.10 * grown - 0.02 * aged) * (1 + 0.03 * p["head_height"]),
         "taper": 0.04 + 0.22 * grown - 0.10 * aged + 0.05 * p["jaw"],
-        "jowl": 0.15 * ramp(age, 38, 92) * (1 + 0.15 * p["sagging"]) + 0.05 * (1 - grown),
+        "jowl": 0.18 * ramp(age, 30, 92) * (1 + 0.15 * p["sagging"]) + 0.05 * (1 - grown),
     }
 
 
 def _features(p: dict[str, Plane]) -> dict[str, Plane]:
     grown, aged, age = p["grown"], p["aged"], p["painted_age"]
     eye_v = 0.16 - 0.24 * grown + 0.015 * p["eye_level"]
-    opening = (0.115 - 0.045 * grown - 0.026 * aged) * (1 + 0.06 * p["eye_size"])
-    nose_end = eye_v + (0.13 + 0.15 * grown + 0.075 * aged) * (1 + 0.04 * p["nose_length"])
+    opening = (0.115 - 0.045 * grown - 0.030 * aged) * (1 + 0.06 * p["eye_size"])
+    nose_end = eye_v + (0.13 + 0.15 * grown + 0.095 * aged) * (1 + 0.04 * p["nose_length"])
     chin = p["half_height"]
-    mouth_v = nose_end + (chin - nose_end) * (0.40 + 0.03 * aged + 0.03 * p["mouth_level"])
+    mouth_v = nose_end + (chin - nose_end) * (0.40 + 0.05 * aged + 0.03 * p["mouth_level"])
     return {
         "eye_v": eye_v,
         "eye_u": 0.225 - 0.005 * grown + 0.012 * p["eye_gap"],
         "eye_half": (0.125 - 0.012 * grown - 0.008 * aged) * (1 + 0.05 * p["eye_size"]),
         "eye_open": opening * (1 + 0.8 * p["wide"]),
-        "droop": 0.055 * ramp(age, 40, 92),
+        "droop": 0.07 * ramp(age, 33, 92),
         "iris_size": 0.082 - 0.024 * grown,
         "brow_v": eye_v
-        - (0.17 + 0.02 * grown - 0.035 * aged)
+        - (0.17 + 0.02 * grown - 0.050 * aged)
         - 0.05 * p["raise"]
         + 0.035 * p["frown"]
         + 0.012 * p["brow_level"],
         "brow_width": (0.018 + 0.022 * grown - 0.010 * aged) * (1 + 0.25 * p["brow_size"]),
         "nose_v": nose_end,
-        "nose_half": (0.065 + 0.035 * grown + 0.035 * aged) * (1 + 0.08 * p["nose_width"]),
+        "nose_half": (0.065 + 0.035 * grown + 0.045 * aged) * (1 + 0.08 * p["nose_width"]),
         "mouth_v": mouth_v,
         "mouth_half": (0.135 + 0.065 * grown)
         * (1 + 0.06 * p["mouth_width"])
         * (1 + 0.16 * p["smile"] - 0.2 * p["open"]),
-        "lip": (0.034 + 0.020 * grown - 0.042 * aged) * (1 + 0.15 * p["lips"]),
-        "ear_v": eye_v + 0.09 + 0.05 * aged,
-        "ear_half": (0.10 + 0.045 * grown + 0.055 * aged) * (1 + 0.06 * p["ears"]),
+        "lip": (0.034 + 0.020 * grown - 0.046 * aged) * (1 + 0.15 * p["lips"]),
+        "ear_v": eye_v + 0.09 + 0.06 * aged,
+        "ear_half": (0.10 + 0.045 * grown + 0.070 * aged) * (1 + 0.06 * p["ears"]),
         "grey": p["greys"] * np.clip((age - p["grey_from"]) / np.float32(18), 0, 1),
         "bald": p["recedes"] * np.clip((age - p["recedes_from"]) / np.float32(30), 0, 1),
-        "fold": 1 + np.float32(0.15) * p["wrinkled"],
+        "fold": 1 + np.float32(0.10) * p["wrinkled"],
     }

@@ -79,7 +79,7 @@ def paint_mouth(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     middle += p["mouth_v"] - np.float32(0.02) * p["smile"]
     offset = face.v - middle
     gap = np.float32(0.115) * np.maximum(p["open"], 0)
-    np.maximum(arch, np.float32(-1), out=arch)
+    np.clip(arch, np.float32(-1), np.float32(1), out=arch)
     upper = arch * (p["lip"] * np.float32(0.9) + np.float32(0.35) * gap)
     upper += offset
     lower = arch * (p["lip"] * np.float32(1.2) + gap)

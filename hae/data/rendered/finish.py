@@ -19,8 +19,7 @@ def developed(image: npt.NDArray[np.float32], p: Measures, keys: Keys) -> npt.ND
     _blur(image, p)
     _grain(image, p, keys)
     image += np.float32(0.5)
-    np.maximum(image, np.float32(0), out=image)
-    np.minimum(image, np.float32(255), out=image)
+    np.clip(image, np.float32(0), np.float32(255), out=image)
     return image.astype(np.uint8).transpose(0, 2, 3, 1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hae.data.rendered.anatomy import Measures
-from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, glow
+from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, glow, positive
 
 Colours = npt.NDArray[np.float32]  # (n, 3, 1, 1)
 
@@ -93,13 +93,13 @@ def head_mask(face: Region, p: Measures) -> Plane:
 
 def _head(face: Region, p: Measures) -> Plane:
     q = face.v * (1 / p["half_height"])
-    low = np.maximum(q, np.float32(0))
+    low = positive(q.copy())
     wide = low * low
     wide *= -p["taper"]
     sag = (low - np.float32(0.66)) * np.float32(2.9)
     sag *= sag
     np.subtract(np.float32(1), sag, out=sag)
-    np.maximum(sag, np.float32(0), out=sag)
+    sag = positive(sag)
     sag *= p["jowl"]
     wide += sag
     wide += 1

@@ -13,7 +13,7 @@ from hae.data.rendered import features, hair, skin
 from hae.data.rendered.anatomy import Measures, columns, measures, ramp
 from hae.data.rendered.finish import developed
 from hae.data.rendered.people import SCALES
-from hae.data.rendered.shapes import Plane, Region, blend, ellipse
+from hae.data.rendered.shapes import Plane, Region, blend, ellipse, positive
 
 VERSION = 1
 """Raised whenever the same parameters give other pixels."""
@@ -90,8 +90,7 @@ def _turned(scene: Region, p: Measures) -> Region:
     bulge = scene.u * np.float32(1.8)
     bulge *= bulge
     np.subtract(np.float32(1), bulge, out=bulge)
-    np.maximum(bulge, np.float32(0), out=bulge)
-    v = bulge * (np.float32(-0.03) * p["pitch"])
+    v = positive(bulge) * (np.float32(-0.03) * p["pitch"])
     v += scene.v
     bulge *= np.float32(-0.07) * p["yaw"]
     bulge += scene.u
@@ -125,10 +124,10 @@ def _draw(scene: Region, p: Measures, colours: dict[str, Plane], keys: Keys) -> 
     skin.forehead(forehead, p)
     skin.eyes(eyes, p)
     skin.lower_face(lower, p)
-    skin.spots(face, p)
+    skin.spots(face.rows(_rows(size, -0.45, 0.55)), p)
     skin.freckles(middle, p)
     _roughen(face, p, keys)
-    tone = face.shade[:, None] * (np.float32(50) + np.float32(0.6) * colours["skin"])
+    tone = face.shade[:, None] * (np.float32(36) + np.float32(0.63) * colours["skin"])
     tone += colours["skin"]
     blend(scene.image, hair.head_mask(scene, p), tone)
     features.paint_nose(middle, p, colours)
@@ -146,9 +145,22 @@ def _roughen(face: Region, p: Measures, keys: Keys) -> None:
     words = mix(keys[:, None] ^ np.arange(GRAIN * GRAIN // 8, dtype=np.uint64))
     cells = words.astype("<u8").view(np.uint8).reshape(-1, GRAIN, GRAIN).astype(np.float32)
     cells -= np.float32(127.5)
-    cells *= ramp(p["painted_age"], 28, 95) * np.float32(0.10 / 127.5)
-    at = np.arange(size) * GRAIN // size
-    face.shade[...] += cells[:, at[:, None], at[None, :]]
+    cells *= ramp(p["painted_age"], 28, 95) * np.float32(0.13 / 127.5)
+    face.shade[...] += _widened(_widened(cells, size, 1), size, 2)
+
+
+def _widened(cells: Plane, size: int, axis: int) -> Plane:
+    """Linear interpolation of an axis to ``size`` points."""
+    count = cells.shape[axis]
+    at = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
+    low = np.minimum(at.astype(np.int64), count - 2)
+    part = (at - low).astype(np.float32).reshape((-1, 1) if axis == 1 else (1, -1))
+    first: Plane = cells.take(low, axis)
+    step: Plane = cells.take(low + 1, axis)
+    step -= first
+    step *= part
+    first += step
+    return first
 
 
 def _palette(p: Measures) -> dict[str, Plane]:

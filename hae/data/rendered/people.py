@@ -84,7 +84,8 @@ def _people(spec: RenderSpec, subjects: list[str]) -> Columns:
     }
     columns |= _ages(spec, draw, planted)
     columns |= _build(draw) | _hair(draw, who) | _spots(draw)
-    columns |= _colours("skin", np.array(SKIN)[tone] * _between(draw("skin"), 0.90, 1.0)[:, None])
+    shine = _between(draw("skin"), 0.87, 0.95)[:, None]
+    columns |= _colours("skin", 12 + np.array(SKIN)[tone] * shine)
     columns |= _colours("iris", _pick(EYES, draw("iris")))
     return columns
 
@@ -177,7 +178,7 @@ _PHOTO: Mapping[str, tuple[float, float]] = {
     "light_x": (-1.0, 1.0),
     "light_y": (-0.6, 1.0),
     "light": (0.05, 0.6),
-    "exposure": (0.62, 1.0),
+    "exposure": (0.68, 1.02),
     "warmth": (-1.0, 1.0),
     "back_light": (-1.0, 1.0),
     "sensor": (1.0, 5.0),  # SD of the camera's noise, grey levels

@@ -47,9 +47,14 @@ class Region:
 
 def clipped(plane: Plane) -> Plane:
     """Cut to [0, 1], in place."""
-    np.maximum(plane, np.float32(0), out=plane)
-    np.minimum(plane, np.float32(1), out=plane)
-    return plane
+    clip: Plane = np.clip(plane, np.float32(0), np.float32(1), out=plane)
+    return clip
+
+
+def positive(plane: Plane) -> Plane:
+    """Raise what is below 0 to 0, in place; ``np.maximum`` with a number is five times slower."""
+    clip: Plane = np.clip(plane, np.float32(0), np.float32(np.inf), out=plane)
+    return clip
 
 
 def _squares(x: Plane, y: Plane, at: tuple[Number, Number], radii: tuple[Number, Number]) -> Plane:
@@ -78,8 +83,7 @@ def glow(x: Plane, y: Plane, at: tuple[Number, Number], radii: tuple[Number, Num
     """A round hill, max(0, 1 - r²): 1 in the middle, 0 from the radii on."""
     hill = _squares(x, y, at, radii)
     np.subtract(np.float32(1), hill, out=hill)
-    np.maximum(hill, np.float32(0), out=hill)
-    return hill
+    return positive(hill)
 
 
 def stroke(
@@ -106,8 +110,7 @@ def stroke(
     t *= np.float32(1) / width
     t += square
     np.subtract(np.float32(1), t, out=t)
-    np.maximum(t, np.float32(0), out=t)
-    return t
+    return positive(t)
 
 
 def below(distance: Plane, pixel: Plane) -> Plane:

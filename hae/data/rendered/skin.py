@@ -8,9 +8,9 @@ from hae.data.rendered.anatomy import Measures, ramp
 from hae.data.rendered.people import N_SPOTS
 from hae.data.rendered.shapes import Region, emboss, glow, stroke
 
-FOREHEAD_LINES = ((0.10, 26), (0.20, 36), (0.155, 47), (0.26, 58), (0.055, 70))
+FOREHEAD_LINES = ((0.10, 21), (0.20, 34), (0.155, 47), (0.26, 58), (0.055, 70))
 """(height above the brows, age of onset) of each line across the forehead."""
-CROWS_FEET = ((-0.10, 29), (0.45, 40), (-0.6, 52))
+CROWS_FEET = ((-0.10, 24), (0.45, 38), (-0.6, 52))
 """(slope, age of onset) of each line beside the eye."""
 
 
@@ -46,8 +46,8 @@ def eyes(face: Region, p: Measures) -> None:
     emboss(
         face, glow(face.side, face.v, (at, p["eye_v"] - 0.03), (0.2, 0.15)), 0.05 + 0.25 * sunken
     )
-    bag = ramp(age, 32, 85) * p["fold"]
-    drop = p["eye_v"] + p["eye_open"] + 0.015 + 0.035 * bag
+    bag = ramp(age, 25, 85) * p["fold"]
+    drop = p["eye_v"] + p["eye_open"] + 0.015 + 0.055 * bag
     line = stroke(face.side, face.v, (at, 0.13), (drop + 0.045, 0.0, -0.07), 0.032)
     emboss(face, line, 0.12 * p["grown"] + 0.6 * bag)
     squint = 0.35 * np.maximum(p["smile"], 0) * p["grown"]
@@ -68,7 +68,7 @@ def lower_face(face: Region, p: Measures) -> None:
     """Folds from nose to mouth and on to the chin, jowls, hollow cheeks, chin and neck."""
     age = p["painted_age"]
     smile = np.maximum(p["smile"], 0)
-    deep = ramp(age, 24, 82) * p["fold"]
+    deep = ramp(age, 19, 82) * p["fold"]
     depth = np.maximum(deep, 0.40 * smile + 0.3 * p["squeeze"])
     half = 0.06 + 0.10 * deep + 0.03 * smile
     middle = p["nose_v"] - 0.03 + half
@@ -83,7 +83,7 @@ def lower_face(face: Region, p: Measures) -> None:
     emboss(face, glow(face.side, face.v, (0.36, p["mouth_v"] - 0.04), (0.13, 0.17)), 0.4 * hollow)
     jowl = ramp(age, 40, 90) * p["fold"]
     low = p["half_height"] * (0.78 + 0.04 * jowl)
-    emboss(face, stroke(face.side, face.v, (0.30, 0.13), (low, -0.05, -0.05), 0.04), 0.65 * jowl)
+    emboss(face, stroke(face.side, face.v, (0.30, 0.13), (low, -0.05, -0.05), 0.05), 0.5 * jowl)
     lips = ramp(age, 55, 88) * p["fold"]
     for at in (0.035, 0.1):
         line = stroke(face.v, face.side, (p["mouth_v"] - 0.06, 0.055), (at, 0.0, 0.0), 0.018)
