@@ -18,8 +18,8 @@ class Predictor(Protocol):
 
     ``predict`` takes RGB faces ``(b, height, width, 3)`` uint8 of ``input_spec.size`` and gives,
     as far as the model has them, ``age`` (b,) and ``age_std`` (b,) in years, ``age_proba``
-    (b, centres), ``proba`` (b, classes) and ``embedding`` (b, d). A face's numbers do not depend on
-    the others in the batch.
+    (b, centres), ``proba`` (b, classes) and ``embedding`` (b, d). A model of a single number has an
+    ``age`` without the other two. A face's numbers do not depend on the others in the batch.
     """
 
     @property
@@ -39,7 +39,7 @@ class Predictor(Protocol):
 
     @property
     def centres(self) -> tuple[float, ...]:
-        """Ages of ``age_proba``'s columns, in years; empty without the task ``age``."""
+        """Ages of ``age_proba``'s columns, in years; empty without a distribution of age."""
         ...
 
     @property

@@ -69,27 +69,22 @@ def load_torch(spec: ModelSpec, spec_path: Path, threads: int | None = None) -> 
 
 
 def _timm(spec: ModelSpec, spec_path: Path, device: torch.device) -> Network:
-    import timm
-
     from hae.backbones.state import read_state
     from hae.backbones.weights import match, published_state
 
     name = str(spec.weights.architecture)
-    if not name.startswith("hf") and not timm.is_model(name):
-        raise InputError(f"{spec_path.name}: weights.architecture: timm has no network {name!r}")
     if len(wanted_outputs(spec)) != 1:
         raise InputError(f"{spec_path.name}: a timm network has one output; keep one of outputs.*")
     if spec.weights.pretrained:
-        state = published_state(name)
+        # With the published number of outputs: any other number would be drawn at random.
+        module = _build(name, spec, spec_path.name)
+        state = published_state(name, module)
         found = FileHash(name=f"timm:{name}", sha256=_digest(state), bytes=_size(state))
-        classes = None  # the published number: another one would be drawn at random
     else:
         path, found = find_weights(spec.weights, spec_path, INSTALL)
         state = read_state(path)
-        classes = (numbers_per_face(spec.outputs.age or spec.outputs.expression) or (0,))[0]
-    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
-    with torch.random.fork_rng(devices=[]):  # the first random weights are thrown away
-        module: nn.Module = timm.create_model(name, **options)
+        numbers, _ = numbers_per_face(spec.outputs.age or spec.outputs.expression) or (0, "")
+        module = _build(name, spec, spec_path.name, num_classes=numbers)
     report, fitting = match(module, state, found.name, found.sha256)
     if report.differences():
         raise InputError(
@@ -98,6 +93,25 @@ def _timm(spec: ModelSpec, spec_path: Path, device: torch.device) -> Network:
         )
     module.load_state_dict(fitting, strict=False)
     return Network(module.float().eval().to(device), (found,))
+
+
+def _build(name: str, spec: ModelSpec, place: str, **options: Any) -> nn.Module:
+    """A network of timm with weights that are to be replaced."""
+    import timm
+
+    if ":" not in name and not timm.is_model(name):
+        raise InputError(f"{place}: weights.architecture: timm has no network {name!r}")
+    known = timm.models.get_pretrained_cfg(name.split(".")[0], allow_unregistered=True)
+    if known is not None and known.fixed_input_size:  # transformers are built for one size
+        options["img_size"] = spec.input.size
+    try:
+        with torch.random.fork_rng(devices=[]):  # the first random weights are thrown away
+            return timm.create_model(name, **options)
+    except Exception as error:  # a tag or a size that the network does not have, no connection
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(
+            f"{place}: timm cannot build {name!r} for input.size {list(spec.input.size)} ({reason})"
+        ) from None
 
 
 def _exported(spec: ModelSpec, spec_path: Path, device: torch.device) -> Network:

@@ -155,7 +155,8 @@ def _head(report: WeightsReport, timm_name: str, *, published: bool) -> set[str]
     """Unexpected keys that are the classifier of published weights."""
     if not published:
         return set()
-    names = timm.models.get_pretrained_cfg_value(timm_name, "classifier") or ()
+    bare = timm_name.split(".")[0]  # a tag names a training, not another network
+    names = timm.models.get_pretrained_cfg_value(bare, "classifier") or ()
     starts = tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
     return {key for key in report.unexpected if key.startswith(starts)}
 
@@ -175,7 +176,7 @@ def published_state(name: str, module: nn.Module | None = None) -> State:
     InputError
         timm has no such network, or its weights cannot be had.
     """
-    if not name.startswith("hf") and not timm.is_model(name):
+    if ":" not in name and not timm.is_model(name):
         raise InputError(f"weights timm: timm has no network {name!r}; take random or a file")
     # A transformer's position embedding belongs to one input size; timm resamples it to another.
     size = getattr(getattr(module, "patch_embed", None), "img_size", None)

@@ -98,6 +98,7 @@ def test_expression(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         (NAME, "test_resnot", r"m\.toml: weights\.architecture: timm has no network 'test_resnot'"),
+        (NAME, f"{NAME}.no_such", r"timm cannot build .*no_such' for input\.size \[32, 24\] \(Inv"),
         (NAME, "test_convnext", r"w\.safetensors does not fit test_convnext .*are missing \(stem"),
         ("[10, 20, 40]", "[10, 20]", r"fc\.weight: \[3, \d+\] in the file, \[2, "),
         ('"w.safetensors"', '"none.safetensors"', r"weights\.file: no such file .*none\.safeten"),
@@ -132,6 +133,16 @@ def test_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     # The published classifier is never replaced by a random one of the wanted width.
     with pytest.raises(InputError, match=r"has the shape \[32, 3\], but .* names 2 centres"):
         load_model(write(tmp_path, text.replace("[10, 20, 40]", "[10, 20]")))
+
+
+def test_a_transformer_is_built_for_the_size(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    module = timm.create_model("test_vit", num_classes=3, img_size=(32, 48))
+    torch.save(module.state_dict(), tmp_path / "w.pth")
+    text = spec_of("timm", "w.pth", 'architecture = "test_vit"').replace("[32, 24]", "[32, 48]")
+    batch = np.concatenate([faces(3), faces(3, seed=1)], axis=2)
+    given = load_model(write(tmp_path, text)).predict(batch)
+    np.testing.assert_allclose(given["age"], ages(by_hand(module, batch)), atol=1e-4)
 
 
 def test_loading_leaves_random_numbers_alone(tmp_path: Path) -> None:
