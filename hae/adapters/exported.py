@@ -1,14 +1,14 @@
 """Exported programs: a .pt2 file of ``torch.export.save``, opened without running what it holds.
 
-What ``torch.export.load`` does (read in torch 2.15) makes a .pt2 as dangerous as a pickle: sample
-inputs, and weights and constants of older archives, are unpickled in full when the safe way fails;
-tensors marked ``use_pickle`` and opaque objects are unpickled in full at once; compiled libraries
-in the archive are loaded; sizes are texts that sympy evaluates; guards and the names of nodes are
-pasted into Python source that is run; targets may name any function of torch. So it never sees the
-file itself. It is given a copy made here that holds the graph and raw tensor bytes only, in which
-every text is a bare name, every target an operator of ATen, every size an arithmetic expression
-read by :mod:`ast`, and sample inputs, guards, stack traces and all else are left out. A file that
-needs more than that is refused.
+What ``torch.export.load`` does (read in torch 2.15, and tried) makes a .pt2 as dangerous as a
+pickle. Sample inputs, and the weights and constants of older archives, are unpickled in full when
+the safe way fails; tensors marked ``use_pickle`` and opaque objects are unpickled in full at once;
+compiled libraries in the archive are loaded. Without any pickle, sizes are texts that sympy
+evaluates, guards and the names of inputs become Python source that is run, and targets may name
+any function of torch. So it never sees the file itself. It is given a copy made here that holds the
+graph and raw tensor bytes only, in which every text is a bare name, every target an operator of
+ATen, every size an arithmetic expression read by :mod:`ast`, and sample inputs, guards, stack
+traces and all else are left out. A file that needs more than that is refused.
 """
 
 from __future__ import annotations

@@ -112,9 +112,9 @@ def node(content: dict[str, Any], number: int = 0) -> dict[str, Any]:
     return found
 
 
-def rename(content: dict[str, Any], new: str) -> None:
-    """Give the first node's result another name everywhere."""
-    old = node(content)["outputs"][0]["as_tensor"]["name"]
+def rename(content: dict[str, Any], new: str, old: str = "") -> None:
+    """Give the first node's result, or ``old``, another name everywhere."""
+    old = old or node(content)["outputs"][0]["as_tensor"]["name"]
     text = json.dumps(content["graph_module"]).replace(json.dumps(old), json.dumps(new))
     content["graph_module"] = json.loads(text)
 
@@ -162,6 +162,7 @@ EVIL = "__import__('os').mkdir('MADE')"
     ("member", "change", "message"),
     [
         (MODEL, lambda c: rename(c, f"x = {EVIL}\n    y"), "its graph holds the text"),
+        (MODEL, lambda c: rename(c, f"x={EVIL}", "x"), "its graph holds the text"),
         (MODEL, lambda c: rename(c, "os.environ"), "its graph holds the text 'os.environ'"),
         (MODEL, lambda c: node(c).update(target="torch.load"), "calls 'torch.load', no operator"),
         (MODEL, lambda c: node(c).update(target="torch.ops.image.read_file.default"), "no operat"),
