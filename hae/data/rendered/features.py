@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from hae.data.rendered.anatomy import Measures
-from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, stroke
-
-Colours = npt.NDArray[np.float32]  # (n, 3, 1, 1)
+from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, positive, stroke
 
 
-def paint_eyes(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_eyes(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """White, iris, pupil, glint, and the line of the upper lid, which sags at its outer end."""
     at = (p["eye_u"], p["eye_v"])
     t = face.side - at[0]
@@ -32,8 +29,9 @@ def paint_eyes(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
         mask = ellipse(face.side, face.v, at, (disc, disc), face.pixel)
         mask *= inside
         blend(face.image, mask, colours[name])
+    glint_size = np.float32(0.3) * p["iris_size"]
     glint = ellipse(
-        face.side, face.v, (at[0] - 0.02, at[1] - 0.022), (0.3 * p["iris_size"],) * 2, face.pixel
+        face.side, face.v, (at[0] - 0.02, at[1] - 0.022), (glint_size, glint_size), face.pixel
     )
     glint *= inside
     glint *= np.float32(0.85)
@@ -47,7 +45,7 @@ def paint_eyes(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     blend(face.image, clipped(lash), colours["lash"])
 
 
-def paint_brows(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_brows(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Brows; anger lowers their inner ends, worry lifts them, age lets the outer ends sink."""
     slope = 0.06 * p["frown"] * -1 + 0.06 * p["worry"] + 0.03 * p["aged"]
     course = (p["brow_v"], slope, 0.025)
@@ -56,7 +54,7 @@ def paint_brows(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     blend(face.image, clipped(brow), colours["brow"])
 
 
-def paint_nose(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_nose(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Nostrils and the line under the nose."""
     nose, half = p["nose_v"], p["nose_half"]
     base = stroke(face.u, face.v, (0.0, 1.15 * half), (nose, 0.0, -0.035), 0.032)
@@ -70,27 +68,33 @@ def paint_nose(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     blend(face.image, wing, colours["line"])
 
 
-def paint_mouth(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_mouth(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Lips, the opening between them, teeth in a smile."""
     t = face.u * (1 / p["mouth_half"])
     t *= t
-    arch = 1 - t
+    arch: Plane = 1 - t
     middle = arch * (np.float32(0.075) * p["smile"])  # the corners go up in a smile
     middle += p["mouth_v"] - np.float32(0.02) * p["smile"]
     offset = face.v - middle
     gap = np.float32(0.115) * np.maximum(p["open"], 0)
-    np.clip(arch, np.float32(-1), np.float32(1), out=arch)
+    reach: Plane = arch * np.float32(5)  # nothing of the mouth lies beyond its corners
+    reach += np.float32(0.3)
+    reach = clipped(reach)
+    arch = positive(arch)
     upper = arch * (p["lip"] * np.float32(0.9) + np.float32(0.35) * gap)
     upper += offset
     lower = arch * (p["lip"] * np.float32(1.2) + gap)
     lower -= offset
-    blend(face.image, below(np.minimum(upper, lower), face.pixel), colours["lip"])
+    lips = below(np.minimum(upper, lower), face.pixel)
+    lips *= reach
+    blend(face.image, lips, colours["lip"])
     hole_up = arch * (np.float32(0.35) * gap)
     hole_up += offset
     hole_down = arch * gap
     hole_down -= offset
     hole = below(np.minimum(hole_up, hole_down), face.pixel)
     hole *= np.minimum(gap * np.float32(40), np.float32(1))
+    hole *= reach
     blend(face.image, hole, colours["hole"])
     teeth: Plane = (np.float32(0.03) - offset) * (1 / face.pixel)
     hole *= clipped(teeth)
@@ -99,8 +103,7 @@ def paint_mouth(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     line = np.abs(offset)
     line *= -1 / (face.pixel * np.float32(0.6) + np.float32(0.012))
     line += 1
-    arch *= np.float32(5)
-    arch += np.float32(0.3)
-    line *= clipped(arch)
+    line = clipped(line)
+    line *= reach
     line *= np.float32(0.85)
-    blend(face.image, clipped(line), colours["line"])
+    blend(face.image, line, colours["line"])

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from hae.data.rendered.anatomy import Measures
-from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, glow, positive
+from hae.data.rendered.shapes import Plane, Region, below, blend, clipped, ellipse, glow
+from hae.data.rendered.skin import head_mask
 
-Colours = npt.NDArray[np.float32]  # (n, 3, 1, 1)
 
-
-def paint_background(scene: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_background(scene: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """A wall that is lighter on one side."""
     scene.image[...] = colours["back"]
     fall = scene.u * (np.float32(35) * p["back_light"])
@@ -19,7 +17,7 @@ def paint_background(scene: Region, p: Measures, colours: dict[str, Colours]) ->
     scene.image[...] += fall[:, None]
 
 
-def paint_behind(scene: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_behind(scene: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Long hair, neck and clothes."""
     width = p["half_width"] + 0.06 + 0.08 * p["hair_volume"]
     length = p["half_height"] * 0.55 + 0.55 * p["hair_length"]
@@ -64,7 +62,7 @@ def hair_mask(face: Region, p: Measures) -> Plane:
     return cap
 
 
-def paint_hair(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_hair(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Front hair with a sheen."""
     mask = hair_mask(face, p)
     sheen = glow(face.u, face.v, (0.25 * p["light_x"], -0.62), (0.4, 0.16))
@@ -72,7 +70,7 @@ def paint_hair(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     blend(face.image, mask, tone)
 
 
-def paint_beard(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_beard(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """A beard round the mouth and along the jaw, from 18 years on."""
     adult = np.clip((p["painted_age"] - 17) / np.float32(2), 0, 1) * p["beard"]
     outer = below(face.v - (p["mouth_v"] - 0.11) - 0.25 * (0.35 - face.side), face.pixel)
@@ -82,39 +80,11 @@ def paint_beard(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
     outer *= 1 - lips
     outer *= np.float32(0.25) + np.float32(0.6) * p["beard"]
     outer *= np.minimum(adult * 5, np.float32(1))
-    outer *= _head(face, p)
+    outer *= head_mask(face, p)
     blend(face.image, outer, colours["beard"])
 
 
-def head_mask(face: Region, p: Measures) -> Plane:
-    """The outline of the head: an ellipse whose lower half tapers to the chin and sags to jowls."""
-    return _head(face, p)
-
-
-def _head(face: Region, p: Measures) -> Plane:
-    q = face.v * (1 / p["half_height"])
-    low = positive(q.copy())
-    wide = low * low
-    wide *= -p["taper"]
-    sag = (low - np.float32(0.66)) * np.float32(2.9)
-    sag *= sag
-    np.subtract(np.float32(1), sag, out=sag)
-    sag = positive(sag)
-    sag *= p["jowl"]
-    wide += sag
-    wide += 1
-    wide *= p["half_width"]
-    q *= q
-    across = face.u / wide
-    across *= across
-    q += across
-    steep = p["half_width"] / (2 * face.pixel)
-    q *= -steep
-    q += steep + np.float32(0.5)
-    return clipped(q)
-
-
-def paint_glasses(face: Region, p: Measures, colours: dict[str, Colours]) -> None:
+def paint_glasses(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Round frames and a bridge, of some people at any age."""
     at = (p["eye_u"], p["eye_v"] + 0.01)
     outer = ellipse(face.side, face.v, at, (0.185, 0.155), face.pixel)

@@ -19,7 +19,7 @@ VERSION = 1
 """Raised whenever the same parameters give other pixels."""
 CHUNK = 32
 GRAIN = 32
-_TURN, _MOVE = 0.15, 0.09  # the largest sine of the tilt; the largest shift plus pitch
+_TURN, _MOVE = 0.15, 0.10  # the largest sine of the tilt; the largest shift plus pitch
 
 Image = npt.NDArray[np.uint8]
 
@@ -113,7 +113,7 @@ def _draw(scene: Region, p: Measures, colours: dict[str, Plane], keys: Keys) -> 
     eyes = face.rows(_rows(size, -0.28, 0.30))
     middle = face.rows(_rows(size, -0.1, 0.42))
     lower = face.rows(_rows(size, 0.1, 0.75))
-    top = face.rows(_rows(size, -0.85, 0.1))
+    top = face.rows(_rows(size, -0.85, 0.2))
     hair.paint_background(scene, p, colours)
     hair.paint_behind(scene, p, colours)
     ear = ellipse(
@@ -129,7 +129,7 @@ def _draw(scene: Region, p: Measures, colours: dict[str, Plane], keys: Keys) -> 
     _roughen(face, p, keys)
     tone = face.shade[:, None] * (np.float32(36) + np.float32(0.63) * colours["skin"])
     tone += colours["skin"]
-    blend(scene.image, hair.head_mask(scene, p), tone)
+    blend(scene.image, skin.head_mask(scene, p), tone)
     features.paint_nose(middle, p, colours)
     features.paint_mouth(lower, p, colours)
     hair.paint_beard(lower, p, colours)

@@ -120,7 +120,7 @@ def below(distance: Plane, pixel: Plane) -> Plane:
     return clipped(distance)
 
 
-def blend(image: npt.NDArray[np.float32], mask: Plane, colour: npt.NDArray[np.float32]) -> None:
+def blend(image: npt.NDArray[np.float32], mask: Plane, colour: Plane) -> None:
     """Lay a colour (n, 3, 1, 1) or picture (n, 3, h, w) over the image, in place."""
     change = colour - image
     change *= mask[:, None]

@@ -1,4 +1,4 @@
-"""The relief of the skin: light, folds, wrinkles, bags, jowls, spots and roughness."""
+"""The outline of the head and the relief of its skin: light, folds, wrinkles, bags, spots."""
 
 from __future__ import annotations
 
@@ -6,12 +6,36 @@ import numpy as np
 
 from hae.data.rendered.anatomy import Measures, ramp
 from hae.data.rendered.people import N_SPOTS
-from hae.data.rendered.shapes import Region, emboss, glow, stroke
+from hae.data.rendered.shapes import Plane, Region, clipped, emboss, glow, positive, stroke
 
 FOREHEAD_LINES = ((0.10, 21), (0.20, 34), (0.155, 47), (0.26, 58), (0.055, 70))
 """(height above the brows, age of onset) of each line across the forehead."""
 CROWS_FEET = ((-0.10, 24), (0.45, 38), (-0.6, 52))
 """(slope, age of onset) of each line beside the eye."""
+
+
+def head_mask(face: Region, p: Measures) -> Plane:
+    """The outline of the head: an ellipse whose lower half tapers to the chin and sags to jowls."""
+    q = face.v * (1 / p["half_height"])
+    low = positive(q.copy())
+    wide = low * low
+    wide *= -p["taper"]
+    sag = (low - np.float32(0.66)) * np.float32(2.9)
+    sag *= sag
+    np.subtract(np.float32(1), sag, out=sag)
+    sag = positive(sag)
+    sag *= p["jowl"]
+    wide += sag
+    wide += 1
+    wide *= p["half_width"]
+    q *= q
+    across = face.u / wide
+    across *= across
+    q += across
+    steep = p["half_width"] / (2 * face.pixel)
+    q *= -steep
+    q += steep + np.float32(0.5)
+    return clipped(q)
 
 
 def light(face: Region, p: Measures) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from audit.errors import InputError
 from hae.data.core import content_hash
 from hae.data.images import load_face
+from hae.data.rendered import paint as painting
 from hae.data.rendered.paint import CHUNK, paint
 from hae.data.rendered.people import cohort
 from hae.data.rendered.reader import RenderedImages, read_rendered
@@ -52,6 +53,15 @@ def test_bytes_at_other_sizes(people: pd.DataFrame, size: int) -> None:
 def test_bytes_do_not_depend_on_the_order(people: pd.DataFrame, faces: np.ndarray) -> None:
     order = np.random.default_rng(0).permutation(len(people))
     np.testing.assert_array_equal(paint(people.iloc[order], 64), faces[order])
+
+
+def test_parts_are_not_cut_off_by_the_rows_they_are_painted_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    params = cohort(RenderSpec(people=200, photos=1))
+    found = paint(params, 64)
+    monkeypatch.setattr(painting, "_rows", lambda size, top, bottom: slice(0, size))
+    np.testing.assert_array_equal(paint(params, 64), found)
 
 
 def test_no_faces(people: pd.DataFrame) -> None:
