@@ -15,6 +15,7 @@ from audit.errors import InputError
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Age = Annotated[float, Field(ge=0, le=120)]
+MOST = 5_000_000
 N_SD = 5.0
 """Normal draws are cut off at so many standard deviations (that changes their SD by 1e-5)."""
 
@@ -53,6 +54,10 @@ class RenderSpec(BaseModel):
         if self.age_min >= self.age_max:
             raise ValueError(
                 f"age_min is {self.age_min:g} and age_max {self.age_max:g}, must be min < max"
+            )
+        if self.people * self.photos > MOST:
+            raise ValueError(
+                f"people x photos is {self.people * self.photos:,}, must be at most {MOST:,}"
             )
         spread = math.hypot(self.offset_sd, self.label_noise)
         if N_SD * spread > self.age_max:

@@ -145,6 +145,7 @@ def test_spec_forms(tmp_path: Path) -> None:
         ("blur=-1", "blur: .*greater than or equal to 0"),
         ("noise=nan", "noise: "),
         ("age_min=50,age_max=40", "age_min is 50 and age_max 40, must be min < max"),
+        ("people=6000,photos=900", "people x photos is 5,400,000, must be at most 5,000,000"),
         ("offset_sd=19", "offset_sd and label_noise together have SD 19, must be at most"),
         ("/nowhere/faces.toml", "cannot be read"),
     ],
