@@ -51,7 +51,6 @@ class Provenance(Strict):
     best_step: int
     init: dict[str, str]
     versions: dict[str, str]
-    command: str | None = None
 
 
 class Header(Strict):

@@ -112,8 +112,8 @@ def load_checkpoint(path: Path) -> AgePredictor:
     found = read_checkpoint(path)
     if found.header.task != "age":
         raise InputError(
-            f"{path}: holds a model of the task {found.header.task!r}, which predicts nothing; give "
-            "it to train age --init"
+            f"{path}: holds a model of the task {found.header.task!r}, which predicts nothing; "
+            "give it to train age --init"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = age_model(found, path).to(device)

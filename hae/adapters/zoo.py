@@ -19,7 +19,7 @@ Loader = Callable[[Path, int | None], Predictor]
 
 
 def load_model(text: str, threads: int | None = None) -> Predictor:
-    """Load ``zoo:NAME``, a spec ``MODEL.toml``, or a network with a spec of its name beside it.
+    """Load ``zoo:NAME``, our checkpoint, a spec, or a network with a spec of its name beside it.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
         name = text.removeprefix(PREFIX)
         if name not in ZOO:
             raise InputError(f"model {text!r}: no such model; the zoo holds {', '.join(ZOO)}")
-        return _from_spec(ZOO[name], threads)
+        return LOADERS[ZOO[name].suffix](ZOO[name], threads)
     path = Path(text).expanduser()
     if path.suffix not in LOADERS:
         bare = "; weights alone name no network: a spec of kind 'timm' does"
         raise InputError(
-            f"model {text!r}: must be zoo:NAME, a spec MODEL.toml, or MODEL.onnx or MODEL.pt2 with "
-            f"MODEL.toml beside it{bare if path.suffix in WEIGHTS else ''}; the zoo holds "
+            f"model {text!r}: must be zoo:NAME, a checkpoint MODEL.safetensors, a spec MODEL.toml, or "
+            f"MODEL.onnx or MODEL.pt2 with MODEL.toml beside it{bare if path.suffix in WEIGHTS else ''}; the zoo holds "
             f"{', '.join(ZOO)}"
         )
     return LOADERS[path.suffix](path, threads)
@@ -79,7 +79,14 @@ def _torch(spec: ModelSpec, path: Path, threads: int | None) -> Predictor:
     return load_torch(spec, path, threads)
 
 
+def _checkpoint(path: Path, threads: int | None) -> Predictor:
+    from hae.adapters.checkpoint import load_checkpoint
+
+    return load_checkpoint(path)
+
+
 LOADERS: dict[str, Loader] = {
+    ".safetensors": _checkpoint,
     ".toml": _from_spec,
     ".onnx": _beside,
     ".pt2": _beside,

@@ -15,7 +15,6 @@ train = typer.Typer(help="Train a model; the same command goes on with it.", no_
 
 @train.command("age")
 def age(
-    ctx: typer.Context,
     data: Annotated[str, Option(metavar="NAME:ROOT", help=DATA_HELP)],
     out: Annotated[Path, Option(metavar="DIR", help="Where the run and its checkpoint go.")],
     split: Annotated[str | None, Option(help="Part of the data to train on.")] = None,
@@ -49,6 +48,5 @@ def age(
     from hae.cli.training import order_of, run_training
     from hae.training.train_age import train_age
 
-    command = ctx.obj if isinstance(ctx.obj, str) else None
-    order = order_of(data, split, val_split, map_, config, set_, out, init, cache, devices, command)
+    order = order_of(data, split, val_split, map_, config, set_, out, init, cache, devices)
     run_training(train_age, order)

@@ -19,14 +19,14 @@ from rich.progress import (
 )
 
 from audit.errors import InputError
-from hae.checkpoint import read_header
+from hae.checkpoint import Header, read_header
 from hae.cli.options import pairs_of
 from hae.cli.record import TRAINING, versions
 from hae.config import RunConfig
 from hae.data.readers import read_data
 from hae.settings import checked, read_toml, with_settings
 from hae.training.fit import RESUME
-from hae.training.run import Order
+from hae.training.run import CACHE, Order
 
 
 def order_of(
@@ -40,7 +40,6 @@ def order_of(
     init: Path | None,
     cache: Path | None,
     devices: int,
-    command: str | None,
 ) -> Order:
     """Read config and data; what is wrong with them is said before the long work."""
     place = config.name if config else "--set"
@@ -57,11 +56,10 @@ def order_of(
         validation=read_data(data, val_split, mapping) if val_split is not None else None,
         config=settings,
         out=out,
-        cache=cache or out / "cache",
+        cache=cache or out / CACHE,
         init=init,
         devices=devices,
         versions=versions(TRAINING),
-        command=command,
     )
 
 
@@ -86,9 +84,21 @@ def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
             print(f"hae-audit: interrupted; {text}", file=sys.stderr)
             raise
     if main and path.is_file():
-        header = read_header(path)
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in header.metrics.items())
-        print(f"{path}: best step {header.provenance.best_step:,}; validation {figures}")
+        print(f"{path}: {described(read_header(path))}")
+
+
+def described(header: Header) -> str:
+    """One line on what a checkpoint is and how good it was on the people held out."""
+    made, metrics = header.provenance, header.metrics
+    figures = [
+        f"{name} {value:.3g} [{metrics[f'{name}_low']:.3g}, {metrics[f'{name}_high']:.3g}]"
+        for name, value in metrics.items()
+        if f"{name}_low" in metrics
+    ]
+    return (
+        f"step {made.best_step:,} of {made.steps:,} was best; {', '.join(figures)} on "
+        f"{made.validation_faces:,} faces of {made.validation_people:,} people held out"
+    )
 
 
 class Bars:

@@ -10,6 +10,7 @@ from audit.errors import InputError
 from hae.data.core import NO_SOURCES, Manifest, Reader
 from hae.data.fairface import read_fairface
 from hae.data.manifest import read_manifest
+from hae.data.rendered.reader import read_rendered
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ READERS: dict[str, DataSet] = {
         root="a CSV or Parquet table with a column path",
         splits="the values of its column split",
         about="your own images; every other column is truth or attribute",
+    ),
+    "rendered": DataSet(
+        read_rendered,
+        root="default, a TOML file, or key=value,key=value such as people=500,blur=1.5",
+        splits="train, val, test (by person)",
+        about="faces drawn by this program, every attribute known; biases can be planted",
     ),
 }
 

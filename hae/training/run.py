@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from hae.checkpoint import Provenance, read_checkpoint
 from hae.config import RunConfig
 from hae.data.core import Manifest, content_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
+from hae.training.fit import BEST, RESUME
 
-MODEL, RUN = "model.safetensors", "run.json"
+MODEL, RUN, CACHE = "model.safetensors", "run.json", "cache"
 
 
 class Report(Protocol):
@@ -50,7 +52,6 @@ class Order:
     init: Path | None
     devices: int
     versions: Mapping[str, str]
-    command: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +175,15 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
         best_step=best_step,
         init={"source": init.source, "sha256": init.sha256 or "", "not_loaded": init.differences()},
         versions=dict(order.versions),
-        command=order.command,
     )
+
+
+def close_run(order: Order) -> None:
+    """Remove what only an unfinished run needs."""
+    for name in (RESUME, BEST):
+        (order.out / name).unlink(missing_ok=True)
+    if order.cache == order.out / CACHE:
+        shutil.rmtree(order.cache, ignore_errors=True)
 
 
 def stored(tensors: Mapping[str, torch.Tensor], storage: str) -> dict[str, torch.Tensor]:

@@ -29,6 +29,7 @@ from hae.training.run import (
     Order,
     Parts,
     Report,
+    close_run,
     first_weights,
     load_parts,
     open_run,
@@ -37,7 +38,8 @@ from hae.training.run import (
 )
 from hae.views import ViewParams, draw_views, fixed_views
 
-SHOWN = ("mae", "bias", "rmse", "cs5", "within_band_accuracy", "band_distance")
+EXACT, BANDS = ("mae", "bias", "cs5"), ("band_distance", "within_band_accuracy")
+"""Figures that a checkpoint keeps, by how the ages are known."""
 
 
 def train_age(order: Order, report: Report) -> Path:
@@ -74,6 +76,7 @@ def train_age(order: Order, report: Report) -> Path:
             provenance=made,
         )
         write_checkpoint(path, header, {**_named("model", tensors), **view_tensors(views)})
+        close_run(order)
     return path
 
 
@@ -161,12 +164,14 @@ def _temperature(found: AgeEstimates, faces: Faces, config: RunConfig) -> float:
 def validation_metrics(found: AgeEstimates, faces: Faces) -> dict[str, float]:
     """Overall figures of the validation people, by the audit's own engine, with their intervals.
 
-    ``mae`` and ``bias`` in years (exact ages), or the share of estimates within the band.
+    ``mae`` and ``bias`` in years and the share within 5 years, or for bands the distance to the
+    band in years and the share within it.
     """
-    exact = faces.low == faces.high
+    exact = bool((faces.low == faces.high).all())
+    shown = EXACT if exact else BANDS
     truth = (
         {"age": faces.low.astype(np.float64)}
-        if exact.all()
+        if exact
         else {"age_low": faces.low.astype(np.float64), "age_high": faces.high.astype(np.float64)}
     )
     frame = pd.DataFrame(
@@ -180,7 +185,7 @@ def validation_metrics(found: AgeEstimates, faces: Faces) -> dict[str, float]:
     result = audit(frame, task="age", n_boot=0)
     figures: dict[str, float] = {}
     for row in result.metrics:
-        if row.metric in SHOWN and not row.group and row.value is not None:
+        if row.metric in shown and not row.group and row.value is not None:
             figures[row.metric] = row.value
             if row.low is not None and row.high is not None:
                 figures |= {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
