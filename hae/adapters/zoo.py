@@ -42,9 +42,9 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
     if path.suffix not in LOADERS:
         bare = "; weights alone name no network: a spec of kind 'timm' does"
         raise InputError(
-            f"model {text!r}: must be zoo:NAME, a checkpoint MODEL.safetensors, a spec MODEL.toml, or "
-            f"MODEL.onnx or MODEL.pt2 with MODEL.toml beside it{bare if path.suffix in WEIGHTS else ''}; the zoo holds "
-            f"{', '.join(ZOO)}"
+            f"model {text!r}: must be zoo:NAME, a checkpoint MODEL.safetensors, a spec MODEL.toml, "
+            "or MODEL.onnx or MODEL.pt2 with MODEL.toml beside it"
+            f"{bare if path.suffix in WEIGHTS else ''}; the zoo holds {', '.join(ZOO)}"
         )
     return LOADERS[path.suffix](path, threads)
 
