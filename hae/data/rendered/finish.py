@@ -14,20 +14,20 @@ _STREAM = np.uint64(1) << np.uint64(40)  # apart from the numbers that roughen t
 
 
 def developed(image: npt.NDArray[np.float32], p: Measures, keys: Keys) -> npt.NDArray[np.uint8]:
-    """Expose, blur, add noise, round: (n, 3, h, w) grey levels to (n, h, w, 3) bytes, in place."""
+    """Expose, blur, add noise, round: (3, n, h, w) grey levels to (n, h, w, 3) bytes."""
     _expose(image, p)
     _blur(image, p)
     _grain(image, p, keys)
     image += np.float32(0.5)
     np.clip(image, np.float32(0), np.float32(255), out=image)
-    return image.astype(np.uint8).transpose(0, 2, 3, 1)
+    return image.astype(np.uint8).transpose(1, 2, 3, 0)
 
 
 def _expose(image: npt.NDArray[np.float32], p: Measures) -> None:
     warm = np.float32(0.07) * p["warmth"]
-    image *= p["exposure"][:, None]
-    image[:, 0] *= 1 + warm
-    image[:, 2] *= 1 - warm
+    image *= p["exposure"]
+    image[0] *= 1 + warm
+    image[2] *= 1 - warm
 
 
 def _blur(image: npt.NDArray[np.float32], p: Measures) -> None:
@@ -36,16 +36,16 @@ def _blur(image: npt.NDArray[np.float32], p: Measures) -> None:
     for index in np.flatnonzero(sharp > 0):
         sigma = float(sharp[index]) * image.shape[-1] / 64
         for axis in (1, 2):
-            image[index] = gaussian_filter1d(image[index], sigma, axis=axis, mode="nearest")
+            image[:, index] = gaussian_filter1d(image[:, index], sigma, axis=axis, mode="nearest")
 
 
 def _grain(image: npt.NDArray[np.float32], p: Measures, keys: Keys) -> None:
     """Uniform noise of the camera's and the planted SD: a hash of the photo and the pixel."""
-    n, _, height, width = image.shape
+    _, n, height, width = image.shape
     count = -(-3 * height * width // 8)
     words = mix(keys[:, None] ^ (_STREAM | np.arange(count, dtype=np.uint64)))
     grain = words.astype("<u8").view(np.uint8)[:, : 3 * height * width].astype(np.float32)
     grain -= np.float32(127.5)
     deviation = np.sqrt(p["sensor"] * p["sensor"] + p["noise"] * p["noise"]) / _UNIFORM_SD
     grain *= deviation[:, 0]
-    image += grain.reshape(n, 3, height, width)
+    image += grain.reshape(n, 3, height, width).transpose(1, 0, 2, 3)

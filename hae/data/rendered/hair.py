@@ -14,7 +14,7 @@ def paint_background(scene: Region, p: Measures, colours: dict[str, Plane]) -> N
     scene.image[...] = colours["back"]
     fall = scene.u * (np.float32(35) * p["back_light"])
     fall += scene.v * np.float32(-12)
-    scene.image[...] += fall[:, None]
+    scene.image[...] += fall
 
 
 def paint_behind(scene: Region, p: Measures, colours: dict[str, Plane]) -> None:
@@ -66,7 +66,7 @@ def paint_hair(face: Region, p: Measures, colours: dict[str, Plane]) -> None:
     """Front hair with a sheen."""
     mask = hair_mask(face, p)
     sheen = glow(face.u, face.v, (0.25 * p["light_x"], -0.62), (0.4, 0.16))
-    tone = colours["hair"] + sheen[:, None] * np.float32(38)
+    tone = colours["hair"] + sheen * np.float32(38)
     blend(face.image, mask, tone)
 
 

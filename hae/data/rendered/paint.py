@@ -81,7 +81,7 @@ def _scene(p: Measures, size: int) -> Region:
     u = x * cosine + y * sine
     v = y * cosine - x * sine
     pixel = np.float32(2 / size) / p["scale"]
-    image = np.empty((n, 3, size, size), dtype=np.float32)
+    image = np.empty((3, n, size, size), dtype=np.float32)
     return Region(image, np.zeros_like(u), u, v, np.abs(u), pixel)
 
 
@@ -127,7 +127,7 @@ def _draw(scene: Region, p: Measures, colours: dict[str, Plane], keys: Keys) -> 
     skin.spots(face.rows(_rows(size, -0.45, 0.55)), p)
     skin.freckles(middle, p)
     _roughen(face, p, keys)
-    tone = face.shade[:, None] * (np.float32(36) + np.float32(0.63) * colours["skin"])
+    tone = face.shade * (np.float32(36) + np.float32(0.63) * colours["skin"])
     tone += colours["skin"]
     blend(scene.image, skin.head_mask(scene, p), tone)
     features.paint_nose(middle, p, colours)
@@ -165,14 +165,14 @@ def _widened(cells: Plane, size: int, axis: int) -> Plane:
 
 def _palette(p: Measures) -> dict[str, Plane]:
     def rgb(name: str) -> Plane:
-        return np.stack([p[f"{name}_{channel}"] for channel in "rgb"], axis=1)
+        return np.stack([p[f"{name}_{channel}"] for channel in "rgb"])
 
-    skin_tone, grey = rgb("skin"), p["grey"][:, None]
+    skin_tone, grey = rgb("skin"), p["grey"]
     own = rgb("hair")
     shown = own + (np.float32(205) - own) * grey
     plain = np.ones_like(skin_tone)
-    dark = p["frame_dark"][:, None]
-    red = np.array([1.0, 0.62, 0.60], dtype=np.float32)[None, :, None, None]
+    dark = p["frame_dark"]
+    red = np.array([1.0, 0.62, 0.60], dtype=np.float32)[:, None, None, None]
     return {
         "back": rgb("back"),
         "cloth": rgb("cloth"),

@@ -26,7 +26,7 @@ class Region:
     ``v`` points down. ``u`` follows the turned head, ``side`` is |u|: both halves in one stroke.
     """
 
-    image: npt.NDArray[np.float32]  # (n, 3, h, w), grey levels
+    image: npt.NDArray[np.float32]  # (3, n, h, w), grey levels; a channel fits into the cache
     shade: Plane  # relief of the skin: negative is darker
     u: Plane
     v: Plane
@@ -121,10 +121,11 @@ def below(distance: Plane, pixel: Plane) -> Plane:
 
 
 def blend(image: npt.NDArray[np.float32], mask: Plane, colour: Plane) -> None:
-    """Lay a colour (n, 3, 1, 1) or picture (n, 3, h, w) over the image, in place."""
-    change = colour - image
-    change *= mask[:, None]
-    image += change
+    """Lay a colour (3, n, 1, 1) or picture (3, n, h, w) over the image, in place."""
+    for under, over in zip(image, colour, strict=True):
+        change = over - under
+        change *= mask
+        under += change
 
 
 def emboss(region: Region, mask: Plane, depth: Number) -> None:
