@@ -185,6 +185,17 @@ class OptimizerConfig(Strict):
     """Largest norm of the gradient; 0 leaves it."""
 
 
+class IdentityConfig(Strict):
+    """The paper's first stage: ``embedding`` dimensions, ArcFace's ``margin`` (radians), ``scale``.
+
+    Used by ``train identity`` alone.
+    """
+
+    embedding: Positive = 512
+    margin: Annotated[float, Field(ge=0, lt=1.57)] = 0.5
+    scale: Annotated[float, Field(gt=0)] = 64.0
+
+
 class RunConfig(Strict):
     """One training run; the defaults are the paper's recipe for its third stage.
 
@@ -198,6 +209,7 @@ class RunConfig(Strict):
     name: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")] = "hae"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     model: AgeModelConfig = AgeModelConfig()
+    identity: IdentityConfig = IdentityConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     steps: Positive = 150_000
     batch_size: Annotated[int, Field(ge=2)] = 8
