@@ -13,7 +13,7 @@ import torch
 
 from audit.errors import InputError
 from audit.files import write_text
-from hae.backbones.weights import WeightsReport, match
+from hae.backbones.weights import WeightsReport, load_weights, match
 from hae.checkpoint import Provenance, read_checkpoint
 from hae.config import RunConfig
 from hae.data.core import Manifest, content_hash
@@ -21,6 +21,9 @@ from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
 from hae.training.fit import BEST, RESUME
 
 MODEL, RUN, CACHE = "model.safetensors", "run.json", "cache"
+
+Split = Callable[[Faces, float, int, str], tuple[Faces, Faces]]
+"""(faces, share, seed, what to call them) -> training and validation faces."""
 
 
 class Report(Protocol):
@@ -106,12 +109,12 @@ def _changed(a: object, b: object, place: str = "") -> list[str]:
     return [] if a == b else [place]
 
 
-def load_parts(order: Order, report: Report, *, truth: bool) -> Parts:
-    """Decode the faces and split them by person."""
+def load_parts(order: Order, report: Report, *, truth: bool, split: Split = hold_out) -> Parts:
+    """Decode the faces and split them, by person unless another ``split`` is given."""
     train = _load(order, order.train, report, truth=truth)
     place = f"data set {order.train.label}"
     if order.validation is None:
-        kept, held = hold_out(train.faces, order.config.validation, order.config.seed, place)
+        kept, held = split(train.faces, order.config.validation, order.config.seed, place)
         return Parts(kept, held, len(train.unreadable))
     validation = _load(order, order.validation, report, truth=truth)
     check_apart(train.faces, validation.faces, order.validation)
@@ -151,6 +154,23 @@ def first_weights(module: torch.nn.Module, init: Path, *, partial: bool) -> Weig
         )
     module.load_state_dict(fitting, strict=False)
     return report
+
+
+def begin(
+    module: torch.nn.Module, network: torch.nn.Module, order: Order, report: Report
+) -> WeightsReport:
+    """Give a module the weights of ``--init``, or its timm network those that the config names."""
+    settings = order.config.model.backbone
+    if order.init is not None:
+        found = first_weights(module, order.init, partial=settings.partial)
+    else:
+        found = load_weights(
+            network, settings.init, partial=settings.partial, timm_name=settings.name
+        )
+    keys = (*found.missing, *found.unexpected, *found.mismatched)
+    if keys:
+        report.notice(f"first weights {found.source}: did not match: {', '.join(keys)}")
+    return found
 
 
 def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsReport) -> Provenance:
