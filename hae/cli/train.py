@@ -12,33 +12,44 @@ from hae.cli.evaluate import DATA_HELP
 Option = typer.Option
 train = typer.Typer(help="Train a model; the same command goes on with it.", no_args_is_help=True)
 
+Data = Annotated[str, Option(metavar="NAME:ROOT", help=DATA_HELP)]
+Out = Annotated[Path, Option(metavar="DIR", help="Where the run and its checkpoint go.")]
+Split = Annotated[str | None, Option(help="Part of the data to train on.")]
+ValSplit = Annotated[
+    str | None,
+    Option(help="Part to select on; default: people held out of the training part."),
+]
+Map = Annotated[
+    list[str] | None,
+    Option("--map", metavar="OURS=THEIRS", help="Our name for a column: age=label."),
+]
+Config = Annotated[Path | None, Option(metavar="FILE", help="TOML; see README.")]
+Set = Annotated[
+    list[str] | None,
+    Option("--set", metavar="KEY=VALUE", help="Over the file: model.views.k=4."),
+]
+Init = Annotated[
+    Path | None, Option(metavar="FILE", help="A checkpoint whose weights to begin with.")
+]
+Cache = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="Decoded faces, for several runs; default: with the run."),
+]
+Devices = Annotated[int, Option(min=1, help="GPUs, or processes on the CPU.")]
+
 
 @train.command("age")
 def age(
-    data: Annotated[str, Option(metavar="NAME:ROOT", help=DATA_HELP)],
-    out: Annotated[Path, Option(metavar="DIR", help="Where the run and its checkpoint go.")],
-    split: Annotated[str | None, Option(help="Part of the data to train on.")] = None,
-    val_split: Annotated[
-        str | None,
-        Option(help="Part to select on; default: people held out of the training part."),
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        Option("--map", metavar="OURS=THEIRS", help="Our name for a column: age=label."),
-    ] = None,
-    config: Annotated[Path | None, Option(metavar="FILE", help="TOML; see README.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        Option("--set", metavar="KEY=VALUE", help="Over the file: model.views.k=4."),
-    ] = None,
-    init: Annotated[
-        Path | None, Option(metavar="FILE", help="A checkpoint whose weights to begin with.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        Option(metavar="DIR", help="Decoded faces, for several runs; default: with the run."),
-    ] = None,
-    devices: Annotated[int, Option(min=1, help="GPUs, or processes on the CPU.")] = 1,
+    data: Data,
+    out: Out,
+    split: Split = None,
+    val_split: ValSplit = None,
+    map_: Map = None,
+    config: Config = None,
+    set_: Set = None,
+    init: Init = None,
+    cache: Cache = None,
+    devices: Devices = 1,
 ) -> None:
     """Train the hierarchical attention age estimator or one of its rivals.
 
@@ -50,3 +61,27 @@ def age(
 
     order = order_of(data, split, val_split, map_, config, set_, out, init, cache, devices)
     run_training(train_age, order)
+
+
+@train.command("identity")
+def identity(
+    data: Data,
+    out: Out,
+    split: Split = None,
+    map_: Map = None,
+    config: Config = None,
+    set_: Set = None,
+    init: Init = None,
+    cache: Cache = None,
+    devices: Devices = 1,
+) -> None:
+    """Train a backbone to tell people apart: a first stage for train age --init.
+
+    The data must say whose photos they are (subject_id). It is judged on held-out photos of the
+    people that it learns, so there is no --val-split.
+    """
+    from hae.cli.training import order_of, run_training
+    from hae.training.train_identity import train_identity
+
+    order = order_of(data, split, None, map_, config, set_, out, init, cache, devices)
+    run_training(train_identity, order)

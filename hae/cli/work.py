@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.errors import InputError
 from hae.cli.jobs import AuditOptions, Job, TableOptions, task_of
-from hae.cli.record import run_of_example, run_of_model, run_of_table
+from hae.cli.record import run_of_model, run_of_table
 
 if TYPE_CHECKING:
     from audit.predictions import Predictions
@@ -100,27 +100,21 @@ def _arguments(options: AuditOptions) -> dict[str, Any]:
 def _predictions(
     job: Job, table: TableOptions, options: AuditOptions, command: str | None
 ) -> tuple[Predictions, RunInfo, AuditOptions]:
-    from audit.predictions import predictions_from_frame, read_predictions
+    from audit.predictions import read_predictions
 
-    if job.model is not None:
+    if job.table is None:
         return _of_model(job, table, options, command)
-    if job.table is not None:
-        predictions = read_predictions(
-            job.table,
-            task=table.task or task_of(job.table, table.mapping),
-            mapping=table.mapping,
-            join=table.join,
-            on=table.on,
-            failed_when=table.failed_when,
-            logits=table.logits,
-            classes=table.classes,
-        )
-        return predictions, run_of_table(job.name, options.seed, command), options
-    from audit.simulate import example_cohort
-
-    frame = example_cohort(options.seed)
-    predictions = predictions_from_frame(frame, task="age", place="the embedded example")
-    return predictions, run_of_example(options.seed, command), options
+    predictions = read_predictions(
+        job.table,
+        task=table.task or task_of(job.table, table.mapping),
+        mapping=table.mapping,
+        join=table.join,
+        on=table.on,
+        failed_when=table.failed_when,
+        logits=table.logits,
+        classes=table.classes,
+    )
+    return predictions, run_of_table(job.name, options.seed, command), options
 
 
 def _of_model(
@@ -143,14 +137,22 @@ def _of_model(
     truth = _truth(
         manifest, predictor, task
     )  # what is wrong with the labels is said before the long work
-    used = {name for names in combinations_of(options.by, truth) for name in names}
+    by = options.by or tuple(dict.fromkeys([*manifest.sources, *_usual(truth)]))
+    used = {name for names in combinations_of(by, truth) for name in names}
     for name in sorted(used):
         attribute(truth, name, options.age_bands)
     known = {name: source for name, source in manifest.sources.items() if name in used}
     frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
     run = run_of_model(manifest, predictor, options.seed, command)
-    return predictions, run, replace(options, sources={**known, **options.sources})
+    return predictions, run, replace(options, by=by, sources={**known, **options.sources})
+
+
+def _usual(truth: Predictions) -> list[str]:
+    """Attributes that are audited where none is named."""
+    from audit.groups import combinations_of
+
+    return [name for names in combinations_of(None, truth) for name in names]
 
 
 def _truth(manifest: Manifest, predictor: Predictor, task: str) -> Predictions:
