@@ -85,7 +85,8 @@ class Telling(Callback):
     ) -> None:
         """Tell after the optimizer's step, now and then: reading the loss waits for the device."""
         if _stepped(trainer, batch_idx) and trainer.global_step % self.every == 0:
-            self.tell(trainer.global_step, {"loss": float(outputs["loss"])})
+            loss = float(outputs["loss"])  # of one of the accumulated batches, for its share
+            self.tell(trainer.global_step, {"loss": loss * trainer.accumulate_grad_batches})
 
 
 def _stepped(trainer: Trainer, batch_idx: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ class Fitted:
 
 
 def fit(task: Task, config: RunConfig, out: Path, *, devices: int, tell: Tell) -> Fitted:
-    """Train a task, or go on with it from ``out``; at the end it has its best weights.
+    """Train a task, or go on with it from ``out``.
+
+    At the end it has its best weights (in the first process) and is in evaluation mode.
 
     Raises
     ------
@@ -47,10 +50,11 @@ def fit(task: Task, config: RunConfig, out: Path, *, devices: int, tell: Tell) -
     _prepare(module, config)
     with _quiet():
         trainer = _trainer(config, out, devices, [selection, Telling(tell)], _step_of(resume))
-        trainer.fit(module, ckpt_path=str(resume) if resume.is_file() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    task.model.load_state_dict(load_file(best))
+        with _interruptible(trainer):
+            trainer.fit(module, ckpt_path=resume if resume.is_file() else None, weights_only=True)
+    if trainer.is_global_zero:  # the first process may have removed the file when others come here
+        task.model.load_state_dict(load_file(best))
+    task.model.to(trainer.strategy.root_device).eval()  # the trainer leaves it on the CPU
     return Fitted(selection.best_step, selection.best, is_main=trainer.is_global_zero)
 
 
@@ -100,6 +104,19 @@ def _trainer(
         num_sanity_val_steps=0,
         limit_val_batches=0,
     )
+
+
+@contextmanager
+def _interruptible(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C is KeyboardInterrupt: the trainer exits with 1, and is deaf to further ones."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
 
 
 @contextmanager
