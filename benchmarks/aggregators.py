@@ -67,7 +67,7 @@ class Silent:
 
 
 def config_of(arm: str, seed: int, args: argparse.Namespace) -> RunConfig:
-    """The recipe of the example with another aggregator and seed; all but the backbone is random."""
+    """The recipe of the example with another aggregator and seed; only the backbone is given."""
     more = [] if args.steps is None else [f"steps={args.steps}"]
     first = f"model.backbone.init={args.backbone}"
     settings = [*ARMS[arm], f"seed={seed}", f"name={arm}", first, *more]
