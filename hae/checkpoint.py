@@ -83,10 +83,21 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Write a checkpoint whole or not at all; the same content gives the same bytes."""
+    """Write a checkpoint whole or not at all; the same content gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        The disk is full, or the folder cannot be written to.
+    """
     flat = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     sealed = header.model_copy(update={"digest": _digest(header, flat)})
-    write_bytes(path, save(flat, metadata={KEY: _canonical(sealed)}))
+    try:
+        write_bytes(path, save(flat, metadata={KEY: _canonical(sealed)}))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; make room and run it again"
+        ) from None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -138,19 +149,20 @@ def _metadata(path: Path) -> Any:
     try:
         with path.open("rb") as stream:
             start = stream.read(8)
-            if start.startswith(_PICKLES):
+            size = struct.unpack("<Q", start)[0] if len(start) == 8 else _LONGEST_HEADER
+            text = stream.read(size) if size < _LONGEST_HEADER else b""
+            # The length of a header may begin with a pickle's bytes, its text does not.
+            if start.startswith(_PICKLES) and not text.startswith(b"{"):
                 raise InputError(
                     f"{path}: is a pickle (PyTorch's own format), which can run code when it is "
                     f"read: refused; a checkpoint of hae-audit ends in {SUFFIX}"
                 )
-            size = struct.unpack("<Q", start)[0] if len(start) == 8 else _LONGEST_HEADER
-            text = stream.read(size) if size < _LONGEST_HEADER else b""
         if len(text) < size:
             raise InputError(f"{path}: {_broken('the file ends in its header')}")
         return json.loads(json.loads(text).get("__metadata__", {}).get(KEY, "null"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {_broken('no readable header')}") from None

@@ -19,9 +19,9 @@ OptimizerName = Literal["ranger", "adamw"]
 
 
 class Strict(BaseModel):
-    """A frozen value that knows all its keys."""
+    """A frozen value that knows all its keys; its numbers are finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ViewsConfig(Strict):
@@ -235,4 +235,10 @@ class RunConfig(Strict):
             )
         if self.optimizer.name == "ranger" and self.optimizer.weight_decay:
             raise ValueError("optimizer 'ranger' is the paper's with weight_decay 0; use adamw")
+        if self.optimizer.warmup >= self.steps:
+            default = "" if "warmup" in self.optimizer.model_fields_set else " (its default)"
+            raise ValueError(
+                f"optimizer.warmup is {self.optimizer.warmup}{default}, must be below steps = "
+                f"{self.steps}; set optimizer.warmup, or more steps"
+            )
         return self

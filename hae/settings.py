@@ -49,7 +49,7 @@ def checked(model: type[Model], content: Mapping[str, Any], place: str) -> Model
 
 def first_error(model: type[BaseModel], error: ErrorDetails) -> str:
     """Say in words what pydantic found."""
-    where = ".".join(map(str, error["loc"])) or "the whole"
+    where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         known = _keys(model, error["loc"][:-1])
         near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
@@ -59,12 +59,13 @@ def first_error(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"the key {where!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
     shown = error["input"] if isinstance(error["input"], str | int | float) else None
-    return f"{where}: {message}" + (f", got {shown!r}" if shown is not None else "")
+    place = f"{where}: " if where else ""
+    return place + message + (f", got {shown!r}" if shown is not None else "")
 
 
 def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
-    for part in location:
-        kinds = [model.model_fields[str(part)].annotation]
+    for part in (part for part in location if isinstance(part, str)):  # not places in lists
+        kinds = [model.model_fields[part].annotation]
         kinds += getattr(kinds[0], "__args__", ())
         model = next(kind for kind in kinds if hasattr(kind, "model_fields"))
     return list(model.model_fields)
