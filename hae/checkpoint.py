@@ -37,8 +37,8 @@ class Provenance(Strict):
     """What a model was trained on, and with what."""
 
     data: str
-    content: str
-    """SHA-256 of the manifest; see :func:`hae.data.core.content_hash`."""
+    content: list[str]
+    """SHA-256 of the manifests; see :func:`hae.data.core.content_hash`."""
     files: list[FileHash]
     faces: int
     people: int

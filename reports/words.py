@@ -56,7 +56,7 @@ def interval_words(gap: Gap, level: str) -> str:
         return "No interval exists for this difference."
     if gap.low > null or gap.high < null:
         return f"The {level} interval excludes {name}."
-    return f"Inconclusive: the {level} interval includes {name}; nothing is shown or excluded."
+    return f"Inconclusive: the {level} interval includes {name}; a difference is not shown."
 
 
 def verdict_words(gap: Gap, unit: str) -> str:

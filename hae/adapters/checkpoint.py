@@ -74,6 +74,11 @@ class AgePredictor:
         """Further columns, in years."""
         return (STD_RAW, VIEW_STD) if self.centres else (VIEW_STD,)
 
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Content hashes of the manifests it was trained and selected on."""
+        return tuple(self.header.provenance.content)
+
     @cached_property
     def terms(self) -> str | None:
         """Terms of the data it was trained on."""

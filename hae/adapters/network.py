@@ -72,6 +72,11 @@ class SpecPredictor:
         """None."""
         return ()
 
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Unknown."""
+        return ()
+
     @cached_property
     def _pixel_values(self) -> npt.NDArray[np.float32]:
         return pixel_values(self.spec.input)

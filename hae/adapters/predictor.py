@@ -58,6 +58,11 @@ class Predictor(Protocol):
         ...
 
     @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Content hashes of the manifests it was trained or selected on, as far as known."""
+        ...
+
+    @property
     def terms(self) -> str | None:
         """The licence in words."""
         ...

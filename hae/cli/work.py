@@ -14,7 +14,7 @@ from hae.cli.record import run_of_model, run_of_table
 
 if TYPE_CHECKING:
     from audit.predictions import Predictions
-    from audit.result import AuditResult, RunInfo
+    from audit.result import AuditResult, Concern, RunInfo
     from hae.adapters.predictor import Predictor
     from hae.data.core import Manifest
 
@@ -144,8 +144,29 @@ def _of_model(
     known = {name: source for name, source in manifest.sources.items() if name in used}
     frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
+    predictions = replace(
+        predictions, warnings=(*_concerns(manifest, predictor), *predictions.warnings)
+    )
     run = run_of_model(manifest, predictor, options.seed, command)
     return predictions, run, replace(options, by=by, sources={**known, **options.sources})
+
+
+def _concerns(manifest: Manifest, predictor: Predictor) -> list[Concern]:
+    """What to beware of in this model on these faces."""
+    from audit.result import Concern
+    from hae.data.core import content_hash
+
+    found = []
+    if manifest.images is not None:
+        message = "drawn faces: nothing here describes real people"
+        found.append(Concern(code="simulated", severity="info", message=message))
+    if content_hash(manifest) in predictor.trained_on:
+        message = (
+            f"{predictor.name} was trained or selected on this very data set; take people it has "
+            "not seen"
+        )
+        found.append(Concern(code="trained_on", severity="serious", message=message))
+    return found
 
 
 def _usual(truth: Predictions) -> list[str]:

@@ -182,7 +182,7 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
     terms = dict.fromkeys(manifest.terms for manifest in known if manifest.terms)
     return Provenance(
         data=", ".join(manifest.label for manifest in known),
-        content=content_hash(order.train),
+        content=[content_hash(manifest) for manifest in known],
         files=[file_hash(path) for manifest in known for path in manifest.files],
         faces=len(parts.train),
         people=parts.train.people,
