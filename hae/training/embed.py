@@ -18,6 +18,7 @@ from audit.hashing import uniforms
 from hae.inference import chunk_size, filled, view_tensor
 from hae.models.age import AgeModel
 from hae.training.faces import Faces
+from hae.training.store import locked, new_array
 from hae.views import ViewParams
 
 Features = npt.NDArray[np.float16]
@@ -38,23 +39,26 @@ def embed(
 ) -> Features:
     """Features (n, V, d_b) of every view of every face, float16, in a memory-mapped file.
 
-    An interrupted run goes on after the last whole block. ``recipe`` says what the views depend on;
-    the file's name is a hash of it, of the faces and of the backbone's weights.
+    An interrupted run goes on after the last whole block. ``recipe`` says what pixels and views
+    depend on; the file's name is a hash of it, of the faces, of the normalisation and of the
+    backbone's weights.
 
     Raises
     ------
     InputError
-        A feature is not finite in float16.
+        A feature is not finite in float16, or the disk is full.
     """
     name = _name(model, faces, recipe)
     path, state = cache / f"{name}.npy", cache / f"{name}.json"
     shape = (len(faces), n_views, model.backbone.out_dim)
-    done = _done(state) if path.is_file() else 0
-    cache.mkdir(parents=True, exist_ok=True)
-    if done == 0:
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
-    if done < len(faces):
-        _fill(model, faces, views_of, np.load(path, mmap_mode="r+"), done, state, device, progress)
+    with locked(path.with_suffix(".lock")):
+        done = _done(state) if path.is_file() else 0
+        if done == 0:
+            state.unlink(missing_ok=True)  # it would speak of a file that is gone
+            new_array(path, np.float16, shape).flush()
+        if done < len(faces):
+            store = np.load(path, mmap_mode="r+")
+            _fill(model, faces, views_of, store, done, state, device, progress)
     stored: Features = np.load(path, mmap_mode="r")
     return stored
 
@@ -100,7 +104,9 @@ def _done(state: Path) -> int:
 
 
 def _name(model: AgeModel, faces: Faces, recipe: str) -> str:
-    digest = sha256(recipe.encode())
+    config = model.config
+    seen = (recipe, config.backbone.name, config.size, config.keep, config.mean, config.std)
+    digest = sha256(repr(seen).encode())
     digest.update(np.ascontiguousarray(faces.sample).tobytes())
     digest.update(np.ascontiguousarray(faces.store[faces.row[:1]]).tobytes())
     for key, values in sorted(model.backbone.state_dict().items()):

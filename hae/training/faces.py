@@ -17,6 +17,7 @@ from audit.hashing import Keys, text_keys, uniforms
 from audit.predictions import predictions_from_frame
 from hae.data.core import Manifest, content_hash
 from hae.data.decode import decoded, decoders
+from hae.training.store import locked, new_array
 
 BATCH = 256
 IntArray = npt.NDArray[np.int64]
@@ -149,15 +150,15 @@ def _pixels(
 ) -> tuple[npt.NDArray[np.uint8], list[str]]:
     print_ = sha256(f"{content_hash(manifest)}|{size}|{keep!r}".encode()).hexdigest()[:16]
     array, reasons = cache / f"faces-{print_}.npy", cache / f"faces-{print_}.json"
-    if not (array.is_file() and reasons.is_file()):
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = array.with_suffix(".tmp")
-        try:
-            found = _decode(manifest, size, keep, temporary, progress)
-            temporary.replace(array)
-        finally:
-            temporary.unlink(missing_ok=True)
-        write_text(reasons, json.dumps(found))
+    with locked(array.with_suffix(".lock")):
+        if not (array.is_file() and reasons.is_file()):
+            temporary = array.with_suffix(".tmp")
+            try:
+                found = _decode(manifest, size, keep, temporary, progress)
+                temporary.replace(array)
+            finally:
+                temporary.unlink(missing_ok=True)
+            write_text(reasons, json.dumps(found))
     return np.load(array, mmap_mode="r"), json.loads(reasons.read_text(encoding="utf-8"))
 
 
@@ -166,7 +167,7 @@ def _decode(
 ) -> list[str]:
     """Fill a memory-mapped file with the faces; the reasons of those that cannot be read."""
     shape = (len(manifest), size, size, 3)
-    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    pixels = new_array(path, np.uint8, shape)
     reasons: list[str] = []
     with decoders() as pool:
         for batch in decoded(
@@ -211,11 +212,18 @@ def check_apart(train: Faces, validation: Faces, people: Manifest) -> None:
     """
     both = np.intersect1d(train.person, validation.person)
     if len(both):
-        column = "subject_id" if "subject_id" in people.frame.columns else "sample_id"
-        names = people.frame[column].dropna().astype("str").tolist()
-        known = text_keys(names, column.removesuffix("_id"))
-        first = names[int(np.flatnonzero(np.isin(known, both))[0])]
         raise InputError(
             f"data set {people.label}: {len(both):,} people are in the training split too, such as "
-            f"{column} {first!r}; split by person"
+            f"{_name_in(both, people)}; split by person"
         )
+
+
+def _name_in(keys: Keys, manifest: Manifest) -> str:
+    """The first person of a manifest among the keys: by name, or by the face without a person."""
+    for column in ("subject_id", "sample_id"):
+        if column in manifest.frame.columns:
+            names = manifest.frame[column].dropna().astype("str").tolist()
+            among = np.isin(text_keys(names, column.removesuffix("_id")), keys)
+            if among.any():
+                return f"{column} {names[int(among.argmax())]!r}"
+    raise AssertionError("these people are of another manifest")

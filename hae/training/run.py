@@ -69,19 +69,22 @@ class Parts:
 def open_run(order: Order) -> bool:
     """Begin a run in its folder, or find it there; True where it is finished already.
 
+    A run that has not saved anything yet may be begun anew with another config.
+
     Raises
     ------
     InputError
-        The folder holds a run with another config, data or first weights.
+        The folder holds a run with another config, data, first weights or number of devices.
     """
     wanted = {
         "config": order.config.model_dump(mode="json"),
         "train": content_hash(order.train),
         "validation": order.validation and content_hash(order.validation),
         "init": order.init and read_checkpoint(order.init).header.digest,
+        "devices": order.devices,
     }
     path = order.out / RUN
-    if path.is_file():
+    if path.is_file() and any((order.out / name).is_file() for name in (RESUME, BEST, MODEL)):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
@@ -94,7 +97,10 @@ def open_run(order: Order) -> bool:
             )
     else:
         write_text(path, json.dumps(wanted, indent=1) + "\n")
-    return (order.out / MODEL).is_file()
+    finished = (order.out / MODEL).is_file()
+    if finished:
+        close_run(order)  # the run may have been stopped between its last two acts
+    return finished
 
 
 def _changed(a: object, b: object, place: str = "") -> list[str]:

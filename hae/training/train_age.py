@@ -16,11 +16,13 @@ from audit.run import audit
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, write_checkpoint
 from hae.config import RunConfig
+from hae.data.core import content_hash
 from hae.heads.distribution import fit_temperature
 from hae.heads.target import AgeTarget, check_target
 from hae.inference import AgeEstimates
 from hae.models.age import AgeModel
 from hae.training.age import AgeTask, Embedded
+from hae.training.batches import Plan
 from hae.training.embed import embed
 from hae.training.faces import Faces
 from hae.training.fit import fit
@@ -56,6 +58,8 @@ def train_age(order: Order, report: Report) -> Path:
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     parts = load_parts(order, report, truth=True)
+    # Too large a batch is said before the long work.
+    Plan(parts.train.sample, order.config.batch_size, order.config.seed, order.devices)
     for faces in (parts.train, parts.validation):
         check_target(_target(faces), order.config.model.head)
     model, init = _first_model(order, report)
@@ -120,6 +124,7 @@ def _embedded(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     many = config.model.views.model_copy(update={"k": config.embed_views})
+    validation_of = order.validation or order.train
     recipe = json.dumps([many.model_dump(mode="json"), config.seed], sort_keys=True)
 
     def drawn(keys: npt.NDArray[np.int64]) -> ViewParams:
@@ -130,7 +135,7 @@ def _embedded(
         parts.train,
         drawn,
         config.embed_views,
-        f"drawn {recipe}",
+        f"drawn {recipe} {content_hash(order.train)}",
         order.cache,
         device,
         report.stage("embedding the training faces", len(parts.train)),
@@ -140,7 +145,7 @@ def _embedded(
         parts.validation,
         lambda keys: views,
         views.k,
-        f"fixed {recipe} {views.k}",
+        f"fixed {recipe} {views.k} {content_hash(validation_of)}",
         order.cache,
         device,
         report.stage("embedding the validation faces", len(parts.validation)),
