@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,17 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins import TorchCheckpointIO
 from safetensors.torch import save
 
+from audit.errors import InputError
 from audit.files import write_bytes
 from hae.training.module import Training
 
 Tell = Callable[[int, dict[str, float]], object]
 """Told the step, and the figures of it: the loss, and those of a validation when there was one."""
+
+_REMEDY = "lower optimizer.lr, or set optimizer.clip, and give another --out"
 
 
 class Selection(Callback):
@@ -42,6 +47,8 @@ class Selection(Callback):
         for logger in trainer.loggers:
             logger.log_metrics({f"validation/{k}": v for k, v in figures.items()}, step)
         score = next(iter(figures.values()))
+        if not math.isfinite(score):
+            raise InputError(f"the validation is not finite at step {step}; {_REMEDY}")
         if score < self.best:
             self.best, self.best_step = score, step
             if trainer.is_global_zero:
@@ -68,14 +75,29 @@ class Saving(Callback):
     ) -> None:
         """Save after the optimizer's step, if it is time."""
         if _stepped(trainer, batch_idx) and trainer.global_step % self.every == 0:
-            temporary = self.path.with_suffix(".tmp")
-            trainer.save_checkpoint(temporary)
-            if trainer.is_global_zero:
-                temporary.replace(self.path)
+            trainer.save_checkpoint(self.path)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Files to go on from are written beside their place, not in the system's folder for files."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a file whole or not at all."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            write_bytes(Path(path), content.getvalue())
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written: {error.strerror or error}; make room, the same "
+                "command goes on"
+            ) from None
 
 
 class Telling(Callback):
-    """Tell the step and the loss."""
+    """Tell the step and the loss, and stop where it is no number."""
 
     def __init__(self, tell: Tell, every: int = 10) -> None:
         self.tell, self.every = tell, every
@@ -86,6 +108,9 @@ class Telling(Callback):
         """Tell after the optimizer's step, now and then: reading the loss waits for the device."""
         if _stepped(trainer, batch_idx) and trainer.global_step % self.every == 0:
             loss = float(outputs["loss"])  # of one of the accumulated batches, for its share
+            # All processes stop at once: one that waited for another would wait for ever.
+            if not trainer.strategy.reduce_boolean_decision(math.isfinite(loss)):
+                raise InputError(f"the loss is not finite at step {trainer.global_step}; {_REMEDY}")
             self.tell(trainer.global_step, {"loss": loss * trainer.accumulate_grad_batches})
 
 

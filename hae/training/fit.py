@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from audit.errors import InputError
 from hae.config import RunConfig
-from hae.training.callbacks import Saving, Selection, Tell, Telling
+from hae.training.callbacks import Saving, Selection, Tell, Telling, WholeFiles
 from hae.training.module import Task, Training
 
 RESUME, BEST, LOGS = "resume.ckpt", "best.safetensors", "logs"
@@ -102,6 +102,7 @@ def _trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        plugins=[WholeFiles()],
         limit_val_batches=0,
     )
 

@@ -208,6 +208,8 @@ def close_run(order: Order) -> None:
     """Remove what only an unfinished run needs."""
     for name in (RESUME, BEST):
         (order.out / name).unlink(missing_ok=True)
+        for left in order.out.glob(f".{name}.*.tmp"):  # a process was killed while it wrote
+            left.unlink(missing_ok=True)
     if order.cache == order.out / CACHE:
         shutil.rmtree(order.cache, ignore_errors=True)
 
