@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hae.models.age import AgeModel
+from hae.precision import exact
 from hae.views import ViewParams, apply_views
 
 CPU_CHUNK, CUDA_CHUNK = 16, 128
@@ -83,9 +84,10 @@ def in_chunks(
 ) -> AgeEstimates:
     """Estimate ages from ``features(start, stop) -> (b, k, d_b)``, a chunk of faces at a time."""
     parts = []
-    for start in range(0, n, chunk):
-        found = features(start, min(start + chunk, n))
-        parts.append(_of_features(model, found, chunk))
+    with exact():
+        for start in range(0, n, chunk):
+            found = features(start, min(start + chunk, n))
+            parts.append(_of_features(model, found, chunk))
     return _joined(parts)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from audit.tables import file_hash
 from hae.adapters.decode import Floats, numbers_per_face
 from hae.adapters.network import CHUNK, Run, SpecPredictor, find_weights, wanted_outputs
 from hae.adapters.spec import ModelSpec
+from hae.precision import exact
 
 INSTALL = "pip install with its name on PyPI"
 MIXING = 1e-3
@@ -155,20 +155,6 @@ def _run(
             return [part.float().cpu().numpy() for part in parts]
 
     return run
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Within it a GPU computes in full fp32 (no TF32), by the same kernels each time."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _pick(given: Any, kind: str, name: str | None, place: str) -> Tensor:
