@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import signal
 import warnings
 from collections.abc import Iterator
@@ -129,7 +128,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         for message in _EXPECTED:
-            warnings.filterwarnings("ignore", message=re.escape(message))
+            warnings.filterwarnings("ignore", message=message)
         try:
             yield
         finally:
@@ -138,6 +137,10 @@ def _quiet() -> Iterator[None]:
 
 
 _EXPECTED = (
-    "`isinstance(treespec, LeafSpec)` is deprecated",
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     "The `train_dataloader` does not have many workers",
+    "The number of training batches .* is smaller than the logging interval",
+    "Found .* in eval mode at the start of training",  # a frozen backbone
+    "Experiment logs directory .* exists and is not empty",  # stopped before it saved anything
 )
+"""Beginnings of warnings, as regular expressions."""
