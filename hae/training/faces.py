@@ -140,9 +140,9 @@ def _people(manifest: Manifest, sample: Keys) -> Keys:
     """Keys of the persons; a face without a person is its own."""
     if "subject_id" not in manifest.frame.columns:
         return sample
-    names = manifest.frame["subject_id"]
-    known = names.notna().to_numpy() & (names.astype("str").str.strip() != "").to_numpy()
-    return np.where(known, text_keys(names.astype("str").tolist(), "subject"), sample)
+    names = manifest.frame["subject_id"].astype("str").fillna("")  # "str" leaves a gap a gap
+    known = (names.str.strip() != "").to_numpy()
+    return np.where(known, text_keys(names.tolist(), "subject"), sample)
 
 
 def _pixels(
