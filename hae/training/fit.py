@@ -71,10 +71,8 @@ def _step_of(resume: Path) -> int:
     try:
         return int(torch.load(resume, map_location="cpu", weights_only=True)["global_step"])
     except Exception as error:  # what a damaged archive raises has no common base
-        raise InputError(
-            f"{resume}: cannot be read ({str(error).splitlines()[0][:120]}); delete it to begin "
-            "anew"
-        ) from None
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:120]
+        raise InputError(f"{resume}: cannot be read ({reason}); delete it to begin anew") from None
 
 
 def _trainer(
