@@ -6,7 +6,7 @@
 SAE, head, loss, backward, optimizer, schedule, all by the code that trains. ``bare``: forward,
 backward and optimizer of the backbone alone on as many resident random images. Both sides take
 turns in one run, so that what else the machine does hits both; ratios are medians over the rounds
-with their range. ``loop``: the same steps by the trainer, with its logging. ``data``: the batches
+with their quartiles. ``loop``: the same steps by the trainer, with its logging. ``data``: the batches
 alone, up to the device. ``parts_ms``: pieces of the step, each timed alone.
 
 On a GPU by default ResNet-50 at 224 px and the recipe's SAE, bf16, channels last, compiled; on a
@@ -64,6 +64,8 @@ CPU: dict[str, Any] = {
     "layers": 2,
     "precision": "fp32",
     "compile": False,
+    "steps": 1,
+    "rounds": 20,
     "peak_tflops": None,
 }
 GPU: dict[str, Any] = {
@@ -74,6 +76,8 @@ GPU: dict[str, Any] = {
     "layers": 4,
     "precision": "bf16",
     "compile": True,
+    "steps": 10,
+    "rounds": 10,
     "peak_tflops": 989.0,
 }
 LOOP_EVERY = 10  # steps between two reports of the trainer
@@ -110,8 +114,9 @@ def flops(work: Work) -> int:
 
 
 def spread(values: list[float], digits: int = 3) -> dict[str, float]:
-    """Median and range."""
-    found = {"median": median(values), "min": min(values), "max": max(values)}
+    """Median and quartiles."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    found = {"median": middle, "low": low, "high": high}
     return {name: round(value, digits) for name, value in found.items()}
 
 
@@ -178,7 +183,7 @@ def rates(
 def data_speed(task: AgeTask, options: Options, device: torch.device) -> float:
     """Samples per second of the batches alone, up to the device."""
     batches = iter(task.batches(1, 0))
-    once = seconds(lambda: to_device(next(batches), device), 4 * options.steps, device)
+    once = seconds(lambda: to_device(next(batches), device), 4 * options.rounds, device)
     batches.close()  # type: ignore[attr-defined]
     return task.config.batch_size / once
 
@@ -265,8 +270,8 @@ def read_options(arguments: list[str] | None) -> Options:
     parser.add_argument("--peak-tflops", type=float, help="of the device; GPU: an H200's in bf16")
     parser.add_argument("--faces", type=int, default=1024, help="in the memory-mapped file")
     parser.add_argument("--warmup", type=int, default=3, help="steps that are not timed")
-    parser.add_argument("--steps", type=int, default=4, help="in one turn of a side")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
+    parser.add_argument("--steps", type=int, help="in one turn of a side")
+    parser.add_argument("--rounds", type=int, help="turns of each side")
     parser.add_argument("--loop", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)

@@ -24,7 +24,7 @@ def test_a_tiny_run_writes_figures_that_fit_together(tmp_path: Path) -> None:
     for row, faces in zip(found["race"], (6, 2), strict=True):
         assert row["faces"] == faces
         ratio = row["ratio"]
-        assert 0 < ratio["min"] <= ratio["median"] <= ratio["max"]
+        assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]
         for side in ("step", "bare"):
             views, samples = row["views_per_s"][side], row["samples_per_s"][side]
             assert views == pytest.approx(samples * row["k"], abs=1)

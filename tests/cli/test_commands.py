@@ -99,7 +99,7 @@ def test_example_needs_nothing(hae_audit: Command, tmp_path: Path) -> None:
     done = hae_audit("evaluate", *FEW)
     assert done.returncode == 0, done.stderr
     assert names_in(tmp_path / "runs/example") == FILES
-    assert "simulated" in done.stdout
+    assert "drawn faces: nothing here describes real people" in done.stdout
     assert done.stdout.splitlines()[-1] == "report: runs/example/report.html"
     result = AuditResult.read(tmp_path / "runs/example/audit.json")
     assert result.run.simulated
@@ -180,7 +180,7 @@ def test_expression_is_recognised_by_its_columns(hae_audit: Command, tmp_path: P
         (["evaluate", "--data", "fairface:x"], "--data and --split go with a MODEL"),
         (["evaluate", "m.toml", "--predictions", "t.csv"], "give models or tables, not both"),
         (["evaluate", "zoo:none", "--data", "fairface:."], "fairface_label_val.csv: no such file"),
-        (["evaluate", "--map", "a=b"], "the embedded example has fixed columns"),
+        (["evaluate", "--map", "a=b"], "the embedded example is fixed"),
         (["evaluate", "--join", "t.csv"], "--join goes with --predictions"),
         (["evaluate", "--predictions", "t.csv", "--out", "t.csv"], "t.csv is a file"),
         (["evaluate", "--predictions", "t.csv", "--out", "t.csv/a"], "t.csv is a file"),
