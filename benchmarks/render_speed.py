@@ -3,8 +3,8 @@
     python benchmarks/render_speed.py [--faces 2048] [--out benchmarks/results/render_speed.json]
 
 The best of three runs for each size and number of threads, from the table of parameters to bytes;
-absolute numbers depend on the machine. ``faces_per_cpu_s`` counts the seconds of all cores together:
-where other programs run beside it (``load`` is their number at the start) it says what a core does.
+absolute numbers depend on the machine. ``faces_per_cpu_s`` counts the seconds of all cores
+together: where other programs run beside it (``load`` is their number) it says what a core does.
 """
 
 from __future__ import annotations
