@@ -59,6 +59,8 @@ def embed(
         if done < len(faces):
             store = np.load(path, mmap_mode="r+")
             _fill(model, faces, views_of, store, done, state, device, progress)
+        else:
+            progress(done)
     stored: Features = np.load(path, mmap_mode="r")
     return stored
 

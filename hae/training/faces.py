@@ -159,6 +159,8 @@ def _pixels(
             finally:
                 temporary.unlink(missing_ok=True)
             write_text(reasons, json.dumps(found))
+        else:
+            progress(len(manifest))
     return np.load(array, mmap_mode="r"), json.loads(reasons.read_text(encoding="utf-8"))
 
 

@@ -89,7 +89,7 @@ def test_a_finished_embedding_is_found(model: AgeModel, tmp_path: Path) -> None:
     first, told = run(model, tmp_path, faces)
     assert told == [0, 16, 4]
     again, told = run(model, tmp_path, faces)
-    assert told == []
+    assert told == [20]
     np.testing.assert_array_equal(first, again)
 
 
@@ -117,7 +117,7 @@ def test_other_inputs_have_another_file(model: AgeModel, tmp_path: Path, change:
         other = AgeModel(CONFIG.model_copy(update={"mean": (0.5, 0.5, 0.5)})).eval()
         other.load_state_dict(model.state_dict())
     _, told = run(other, tmp_path, faces, recipe)
-    assert sum(told) == 3
+    assert told == [0, 3]
     assert len(list(tmp_path.glob("*.npy"))) == 2
 
 

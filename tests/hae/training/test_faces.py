@@ -105,13 +105,18 @@ def test_the_cache_is_used_and_follows_the_data(table: Path, tmp_path: Path) -> 
     manifest, cache = read_data(f"manifest:{table}"), tmp_path / "c"
     first, told = load_faces(manifest, 16, 1.0, cache).faces, []
     again = load_faces(manifest, 16, 1.0, cache, progress=told.append).faces
-    assert told == []
+    assert told == [12]
+    array = next(cache.glob("*.npy"))
+    before = array.stat().st_mtime_ns
+    load_faces(manifest, 16, 1.0, cache)
+    assert array.stat().st_mtime_ns == before
     np.testing.assert_array_equal(first.pixels(), again.pixels())
     assert load_faces(manifest, 16, 0.5, cache, progress=told.append).faces is not None
-    assert told == [12]
+    assert told == [12, 12]
+    assert len(list(cache.glob("*.npy"))) == 2
     os.utime(table.parent / "000-0.png", (1, 1))
     load_faces(manifest, 16, 1.0, cache, progress=told.append)
-    assert told == [12, 12]
+    assert len(list(cache.glob("*.npy"))) == 3
 
 
 def test_an_interrupted_decoding_leaves_nothing(table: Path, tmp_path: Path) -> None:
