@@ -81,7 +81,8 @@ def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
         except KeyboardInterrupt:
             kept = (order.out / RESUME).is_file()
             text = "the same command goes on from the last saved step" if kept else "nothing saved"
-            print(f"hae-audit: interrupted; {text}", file=sys.stderr)
+            if main:
+                print(f"hae-audit: interrupted; {text}", file=sys.stderr)
             raise
     if main and path.is_file():
         print(f"{path}: {described(read_header(path))}")
