@@ -6,8 +6,8 @@
 SAE, head, loss, backward, optimizer, schedule, all by the code that trains. ``bare``: forward,
 backward and optimizer of the backbone alone on as many resident random images. Both sides take
 turns in one run, so that what else the machine does hits both; ratios are medians over the rounds
-with their quartiles. ``loop``: the same steps by the trainer, with its logging. ``data``: the batches
-alone, up to the device. ``parts_ms``: pieces of the step, each timed alone.
+with their quartiles. ``loop``: the same steps by the trainer, with its logging. ``data``: the
+batches alone, up to the device. ``parts_ms``: pieces of the step, each timed alone.
 
 On a GPU by default ResNet-50 at 224 px and the recipe's SAE, bf16, channels last, compiled; on a
 CPU, one thread, the small recipe (backbone of stride 16 at 64 px, embedding 128, SAE of 2 layers),
