@@ -74,7 +74,7 @@ def view_tensor(model: AgeModel, faces: Tensor, views: ViewParams) -> Tensor:
         size=config.size,
         mean=config.mean,
         std=config.std,
-        channels_last=faces.device.type == "cuda",
+        channels_last=True,
     )
 
 

@@ -59,7 +59,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
         self.frozen = frozen
-        self.network = _create(name, size)
+        # convolutions are about twice as fast in this format, on a GPU and on a CPU
+        self.network = _create(name, size).to(memory_format=torch.channels_last)
         # num_features is the width before the head's own hidden layer: 512 for VGG16, which
         # gives 4096.
         width = getattr(self.network, "head_hidden_size", None) or self.network.num_features

@@ -19,7 +19,7 @@ PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt")
 NESTED = ("state_dict", "model")
 """Keys under which training scripts keep the weights beside epoch and optimiser."""
 OWN_KEY = "hae-audit"
-OWN_PART = "backbone.network."
+OWN_PART = "model.backbone.network."
 
 
 def read_state(path: Path) -> State:

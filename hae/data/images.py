@@ -39,7 +39,7 @@ def load_face(path: Path, size: tuple[int, int], keep: float) -> Pixels | str:
     """
     try:
         with Image.open(path) as image:
-            return _face(image, size, keep)
+            return fit_face(image, size, keep)
     except FileNotFoundError:
         return "no such file"
     except UnidentifiedImageError:
@@ -52,7 +52,8 @@ def load_face(path: Path, size: tuple[int, int], keep: float) -> Pixels | str:
         return f"cannot be decoded: {_one_line(error)}"  # what Pillow's decoders raise on bad bytes
 
 
-def _face(image: Image.Image, size: tuple[int, int], keep: float) -> Pixels:
+def fit_face(image: Image.Image, size: tuple[int, int], keep: float) -> Pixels:
+    """Cut and scale an open image as :func:`load_face` does; errors are Pillow's."""
     height, width = size
     enough = 2 * max(height, width) / keep
     image.draft(None, (round(enough), round(enough)))  # a large JPEG is decoded at a smaller scale

@@ -87,13 +87,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write a file whole or not at all."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        try:
-            write_bytes(Path(path), content.getvalue())
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be written: {error.strerror or error}; make room, the same "
-                "command goes on"
-            ) from None
+        _write(Path(path), content.getvalue())
 
 
 class Telling(Callback):
@@ -120,4 +114,14 @@ def _stepped(trainer: Trainer, batch_idx: int) -> bool:
 
 def _save(model: torch.nn.Module, path: Path) -> None:
     """Write the weights whole or not at all."""
-    write_bytes(path, save({k: v.contiguous() for k, v in model.state_dict().items()}))
+    _write(path, save({k: v.contiguous() for k, v in model.state_dict().items()}))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; make room, the same command "
+            "goes on"
+        ) from None

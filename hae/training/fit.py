@@ -58,10 +58,8 @@ def fit(task: Task, config: RunConfig, out: Path, *, devices: int, tell: Tell) -
 
 
 def _prepare(module: Training, config: RunConfig) -> None:
-    if torch.cuda.is_available():
-        module.to(memory_format=torch.channels_last)
-        if config.compile:
-            module.model.backbone.compile()  # type: ignore[union-attr]
+    if torch.cuda.is_available() and config.compile:
+        module.model.backbone.compile()  # type: ignore[union-attr]
 
 
 def _step_of(resume: Path) -> int:

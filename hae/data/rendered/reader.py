@@ -12,10 +12,10 @@ from PIL import Image
 
 from audit.errors import InputError
 from hae.data.core import Manifest, checked
-from hae.data.images import Pixels, _face
+from hae.data.images import Pixels, fit_face
 from hae.data.rendered.paint import VERSION, paint
 from hae.data.rendered.people import SPLITS, cohort
-from hae.data.rendered.spec import RenderSpec, read_spec
+from hae.data.rendered.spec import RenderSpec, described, read_spec
 
 TERMS = "rendered by hae-audit; no real person"
 SOURCES = {"group": "self_reported", "skin_tone": "self_reported", "presentation": "self_reported"}
@@ -48,7 +48,7 @@ class RenderedImages:
         faces = paint(self.params.iloc[list(rows)], self.spec.size, self.threads)
         if keep == 1 and size == faces.shape[1:3]:
             return list(faces)
-        return [_face(Image.fromarray(face), size, keep) for face in faces]
+        return [fit_face(Image.fromarray(face), size, keep) for face in faces]
 
 
 def read_rendered(root: Path, split: str | None, mapping: Mapping[str, str]) -> Manifest:
@@ -75,7 +75,7 @@ def read_rendered(root: Path, split: str | None, mapping: Mapping[str, str]) -> 
                 f"--split {split}: none of {spec.people} people fell into it; ask for more"
             )
     return Manifest(
-        name="rendered",
+        name=f"drawn faces ({described(spec)})",
         root=Path(),
         frame=checked(_known(params), "rendered"),
         files=_files(root),

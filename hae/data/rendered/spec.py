@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
 from audit.errors import InputError
+from hae.config import Strict
+from hae.settings import checked, read_toml
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Age = Annotated[float, Field(ge=0, le=120)]
@@ -20,7 +19,7 @@ N_SD = 5.0
 """Normal draws are cut off at so many standard deviations (that changes their SD by 1e-5)."""
 
 
-class RenderSpec(BaseModel):
+class RenderSpec(Strict):
     """A cohort of drawn people; all its faces follow from this value alone.
 
     The drawn age d is what the face shows; the true age is d + o with one offset o ~ N(0,
@@ -33,8 +32,6 @@ class RenderSpec(BaseModel):
     ``label_noise`` (SD in years of an error of the label, one per person), and ``ageing`` (years by
     which the face is painted older than its drawn age; negative: younger).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     people: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     photos: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -87,7 +84,7 @@ def noise_floor(spec: RenderSpec, group: Literal["A", "B"] = "A") -> float:
 
 
 def read_spec(text: str) -> RenderSpec:
-    """Read what stands behind ``--data rendered:```.
+    """Read what stands behind ``--data rendered:``.
 
     Parameters
     ----------
@@ -110,11 +107,11 @@ def read_spec(text: str) -> RenderSpec:
     if text == "default":
         return RenderSpec()
     if "=" in text:
-        return _checked(_pairs(text, place), place)
+        return checked(RenderSpec, _pairs(text, place), place)
     path = Path(text).expanduser()
     if path.suffix != ".toml":
         raise InputError(f"{place}: must be 'default', a .toml file or key=value,key=value")
-    return _checked(_toml(path), path.name)
+    return checked(RenderSpec, read_toml(path, "a render spec"), path.name)
 
 
 def _pairs(text: str, place: str) -> dict[str, Any]:
@@ -129,29 +126,15 @@ def _pairs(text: str, place: str) -> dict[str, Any]:
     return found
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a render spec in TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path.name}: is no TOML: {error}; mend the file") from None
+def described(spec: RenderSpec) -> str:
+    """What differs from the default, as the text that :func:`read_spec` reads.
 
-
-def _checked(content: dict[str, Any], place: str) -> RenderSpec:
-    try:
-        return RenderSpec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{place}: {_first(error.errors()[0])}") from None
-
-
-def _first(error: ErrorDetails) -> str:
-    where = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        known = list(RenderSpec.model_fields)
-        near = difflib.get_close_matches(where, known, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"unknown key {where!r}; {guess}"
-    message = error["msg"].removeprefix("Value error, ")
-    shown = error["input"] if isinstance(error["input"], str | int | float) else None
-    return (f"{where}: " if where else "") + message + (f", got {shown!r}" if where else "")
+    Examples
+    --------
+    >>> described(RenderSpec(people=500, blur=1.5))
+    'people=500,blur=1.5'
+    >>> described(RenderSpec())
+    'default'
+    """
+    given = spec.model_dump(exclude_defaults=True)
+    return ",".join(f"{key}={value:g}" for key, value in given.items()) or "default"

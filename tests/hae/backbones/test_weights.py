@@ -188,7 +188,7 @@ def test_damaged_and_foreign_files(tmp_path: Path, state: State) -> None:
 
 def test_backbone_of_an_own_checkpoint(tmp_path: Path) -> None:
     state = {key: value.contiguous() for key, value in network(1, 0).state_dict().items()}
-    whole = {f"backbone.network.{key}": value for key, value in state.items()}
+    whole = {f"model.backbone.network.{key}": value for key, value in state.items()}
     whole["head.weight"] = torch.zeros(3)
     save_file(whole, tmp_path / "w.safetensors", metadata={"hae-audit": "{}"})
     module = network(0, 0)

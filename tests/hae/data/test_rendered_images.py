@@ -111,7 +111,7 @@ def test_reader_gives_truth_and_attributes_but_no_drawing_parameters() -> None:
     ]
     assert len(manifest) == 60
     assert manifest.frame.loc[0, "path"] == "rendered/p000000-0.png"
-    assert manifest.label == "rendered"
+    assert manifest.label == "drawn faces (people=30,photos=2)"
     assert set(manifest.sources.values()) == {"self_reported"}
     assert manifest.files == ()
     check_images(manifest)
@@ -124,7 +124,7 @@ def test_reader_splits_by_person() -> None:
     assert not ids[0] & ids[1]
     assert not ids[2] & (ids[0] | ids[1])
     assert sum(map(len, parts)) == 120
-    assert parts[1].label == "rendered val"
+    assert parts[1].label == "drawn faces (people=60,photos=2) val"
 
 
 def test_reader_images_belong_to_their_rows() -> None:
