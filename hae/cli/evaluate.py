@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-MODEL_HELP = "zoo:NAME, or the TOML spec of an ONNX model. None and no table: the embedded example."
-DATA_HELP = "Faces for the model: fairface:FOLDER or manifest:TABLE."
+MODEL_HELP = "MODEL.safetensors, zoo:NAME or a TOML spec. None and no table: the embedded example."
+DATA_HELP = "Faces: fairface:FOLDER, manifest:TABLE, rendered:default; see data list."
 Option = typer.Option
 
 

@@ -13,7 +13,7 @@ Option = typer.Option
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="zoo:NAME, or the TOML spec of an ONNX model.")],
+    model: Annotated[str, typer.Argument(help="MODEL.safetensors, zoo:NAME or a TOML spec.")],
     data: Annotated[str, Option(metavar="NAME:ROOT", help=DATA_HELP)],
     out: Annotated[Path, Option(metavar="FILE", help="The Parquet file to write.")],
     split: Annotated[str | None, Option(help="Part of the data set, such as val.")] = None,
