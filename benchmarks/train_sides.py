@@ -92,13 +92,6 @@ def autocast(config: RunConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
 
 
-def place(module: nn.Module, device: torch.device) -> None:
-    """Move as a run does."""
-    module.to(device).train()
-    if device.type == "cuda":
-        module.to(memory_format=torch.channels_last)
-
-
 def step_side(task: AgeTask, device: torch.device) -> Side:
     """Whole steps, as training does them."""
     module = Training(task, task.config)
@@ -141,8 +134,7 @@ def optimizer_of(module: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
 
 
 def random_images(config: RunConfig, device: torch.device) -> Tensor:
-    """As many normalised images as a step has views, resident."""
+    """As many normalised images as a step has views, resident, channels last as the views are."""
     n, size = config.batch_size * config.model.views.k, config.model.size
     images = torch.randn(n, 3, size, size, device=device)
-    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return images.contiguous(memory_format=layout)
+    return images.contiguous(memory_format=torch.channels_last)

@@ -9,9 +9,9 @@ turns in one run, so that what else the machine does hits both; ratios are media
 with their quartiles. ``loop``: the same steps by the trainer, with its logging. ``data``: the
 batches alone, up to the device. ``parts_ms``: pieces of the step, each timed alone.
 
-On a GPU by default ResNet-50 at 224 px and the recipe's SAE, bf16, channels last, compiled; on a
-CPU, one thread, the small recipe (backbone of stride 16 at 64 px, embedding 128, SAE of 2 layers),
-since the recipe's SAE costs more there than a small backbone.
+On a GPU by default ResNet-50 at 224 px and the recipe's SAE, bf16, compiled; on a CPU, one thread,
+the small recipe (backbone of stride 16 at 64 px, embedding 128, SAE of 2 layers), since the
+recipe's SAE costs more there than a small backbone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from benchmarks.train_sides import (
     bare_side,
     new_task,
     optimizer_of,
-    place,
     random_images,
     run_config,
     step_side,
@@ -130,7 +129,7 @@ def race(options: Options, k: int, optimizer: str, folder: Path) -> dict[str, An
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for module in (task.model, own):
-        place(module, device)
+        module.to(device).train()
     images = random_images(config, device)
     sides = {"step": step_side(task, device), "bare": bare_side(own, config, images)}
     counted = {name: flops(side.work) for name, side in sides.items()}  # before it is compiled
