@@ -17,6 +17,7 @@ from audit.files import write_text
 from audit.hashing import uniforms
 from hae.inference import chunk_size, filled, view_tensor
 from hae.models.age import AgeModel
+from hae.precision import exact
 from hae.training.faces import Faces
 from hae.training.store import locked, new_array
 from hae.views import ViewParams
@@ -86,7 +87,8 @@ def _fill(
             keys = np.zeros(chunk, dtype=np.int64)
             keys[: len(rows)] = faces.sample[rows].view(np.int64)
             views = view_tensor(model, pixels, views_of(keys).to(device))
-            found = model.features(views)[: len(rows)].half().cpu().numpy()
+            with exact():
+                found = model.features(views)[: len(rows)].half().cpu().numpy()
             if not np.isfinite(found).all():
                 raise InputError(
                     "embed_views: the backbone's features exceed what float16 holds; train with "

@@ -15,6 +15,7 @@ from audit.hashing import Keys, uniforms
 from hae.config import RunConfig, ViewsConfig
 from hae.inference import chunk_size, filled
 from hae.models.identity import IdentityModel
+from hae.precision import exact
 from hae.training.batches import Batches, Plan
 from hae.training.faces import Faces
 from hae.views import ViewParams, apply_views, draw_views, plain_view
@@ -94,7 +95,8 @@ class IdentityTask:
             part = slice(start, min(start + chunk, len(faces)))
             pixels = filled(torch.from_numpy(faces.pixels(part)).to(device), chunk)
             own = filled(people[part].to(device), chunk)
-            nearest = self.model(self._images(pixels, view), own).logits.argmax(dim=1)
+            with exact():
+                nearest = self.model(self._images(pixels, view), own).logits.argmax(dim=1)
             parts.append((nearest != own)[: part.stop - start].cpu().numpy())
         return np.concatenate(parts)
 

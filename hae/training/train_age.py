@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ import torch
 
 from audit.errors import InputError
 from audit.run import audit
-from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, write_checkpoint
 from hae.config import RunConfig
 from hae.data.core import content_hash
@@ -31,8 +31,8 @@ from hae.training.run import (
     Order,
     Parts,
     Report,
+    begin,
     close_run,
-    first_weights,
     load_parts,
     open_run,
     provenance,
@@ -62,7 +62,9 @@ def train_age(order: Order, report: Report) -> Path:
     Plan(parts.train.sample, order.config.batch_size, order.config.seed, order.devices)
     for faces in (parts.train, parts.validation):
         check_target(_target(faces), order.config.model.head)
-    model, init = _first_model(order, report)
+    torch.manual_seed(order.config.seed)
+    model = AgeModel(order.config.model)
+    init = begin(model, model.backbone.network, order, report)
     views = fixed_views(order.config.model.views, seed=order.config.seed)
     embedded = _embedded(order, model, parts, views, report) if order.config.embed_views else None
     task = AgeTask(model, order.config, parts.train, parts.validation, views, embedded)
@@ -71,7 +73,8 @@ def train_age(order: Order, report: Report) -> Path:
         made = provenance(order, parts, best_step=fitted.best_step, init=init)
         tensors = stored(model.state_dict(), order.config.storage)
         model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})
-        found = task.estimates(next(model.parameters()).device)
+        # from the images: stored features are rounded, and of a backbone before its own rounding
+        found = replace(task, embedded=None).estimates(next(model.parameters()).device)
         header = Header(
             task="age",
             config=order.config,
@@ -95,25 +98,6 @@ def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
 
 def _target(faces: Faces) -> AgeTarget:
     return AgeTarget(torch.from_numpy(faces.low), torch.from_numpy(faces.high))
-
-
-def _first_model(order: Order, report: Report) -> tuple[AgeModel, WeightsReport]:
-    """The network with its first weights, drawn from the run's seed or loaded."""
-    torch.manual_seed(order.config.seed)
-    model, settings = AgeModel(order.config.model), order.config.model.backbone
-    if order.init is not None:
-        found = first_weights(model, order.init, partial=settings.partial)
-    else:
-        found = load_weights(
-            model.backbone.network,
-            settings.init,
-            partial=settings.partial,
-            timm_name=settings.name,
-        )
-    keys = (*found.missing, *found.unexpected, *found.mismatched)
-    if keys:
-        report.notice(f"first weights {found.source}: did not match: {', '.join(keys)}")
-    return model, found
 
 
 def _embedded(

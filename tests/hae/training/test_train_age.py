@@ -75,6 +75,19 @@ def test_the_figures_are_those_of_the_stored_weights(table: Path, first: Path) -
     assert found.header.metrics["mae_low"] < found.header.metrics["mae"]
 
 
+def test_the_figures_are_of_the_images_through_the_rounded_weights(
+    table: Path, tmp_path: Path
+) -> None:
+    # The stored features are rounded to fp16, and of the backbone before it was: years / 1000.
+    many = ("model.backbone.frozen=true", "embed_views=4", "storage=fp16")
+    path = train_age(order(table, tmp_path / "b", *SHORT, *many), Told())
+    found, manifest = read_checkpoint(path), read_data(f"manifest:{table}")
+    faces = load_faces(manifest, 16, 1.0, tmp_path / "c").faces
+    _, held = hold_out(faces, found.header.config.validation, 0, "toys")
+    ages = load_checkpoint(path).predict(held.pixels())["age"]
+    assert found.header.metrics["mae"] == pytest.approx(np.abs(ages - held.low).mean(), abs=1e-5)
+
+
 @pytest.mark.parametrize("storage", ["fp32", "fp16"])
 def test_the_best_step_is_the_one_with_the_least_distance(
     table: Path, tmp_path: Path, storage: str
