@@ -91,7 +91,8 @@ def write_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor]) 
         The disk is full, or the folder cannot be written to.
     """
     flat = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    sealed = header.model_copy(update={"digest": _digest(header, flat)})
+    content = header.model_dump(mode="json")
+    sealed = {**content, "digest": _digest(content, flat)}
     try:
         write_bytes(path, save(flat, metadata={KEY: _canonical(sealed)}))
     except OSError as error:
@@ -109,12 +110,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         No such file, a pickle, a truncated file, another program's or version's file, or one whose
         config or weights were changed after it was written.
     """
-    header = read_header(path)
+    content = _metadata(path)
+    header = _checked(path, content)
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: {_broken(error)}") from None
-    if header.digest != _digest(header, tensors):
+    if header.digest != _digest(content, tensors):
         raise InputError(
             f"{path}: its config or weights are not those it was written with (the digest "
             "differs); train or copy it again"
@@ -124,7 +126,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def read_header(path: Path) -> Header:
     """Read only what a checkpoint says of itself; errors as in :func:`read_checkpoint`."""
-    content = _metadata(path)
+    return _checked(path, _metadata(path))
+
+
+def _checked(path: Path, content: Any) -> Header:
     if not isinstance(content, dict) or "format" not in content:
         raise InputError(
             f"{path}: holds tensors but no hae-audit config; for a network of another program give "
@@ -151,8 +156,7 @@ def _metadata(path: Path) -> Any:
             start = stream.read(8)
             size = struct.unpack("<Q", start)[0] if len(start) == 8 else _LONGEST_HEADER
             text = stream.read(size) if size < _LONGEST_HEADER else b""
-            # The length of a header may begin with a pickle's bytes, its text does not.
-            if start.startswith(_PICKLES) and not text.startswith(b"{"):
+            if is_pickle(start + text[:1]):
                 raise InputError(
                     f"{path}: is a pickle (PyTorch's own format), which can run code when it is "
                     f"read: refused; a checkpoint of hae-audit ends in {SUFFIX}"
@@ -168,19 +172,29 @@ def _metadata(path: Path) -> Any:
         raise InputError(f"{path}: {_broken('no readable header')}") from None
 
 
+def is_pickle(start: bytes) -> bool:
+    """Whether a file that begins so (9 bytes) is a pickle or PyTorch's zip of one.
+
+    The length of a safetensors header may begin with the same bytes; its text begins with a brace.
+    """
+    return start.startswith(_PICKLES) and start[8:9] != b"{"
+
+
 def _broken(reason: object) -> str:
     return f"is truncated or no safetensors file ({reason}); copy it again"
 
 
-def _canonical(header: Header) -> str:
-    return json.dumps(
-        header.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _digest(header: Header, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the header (without digest) and every tensor's name, type, shape and bytes."""
-    digest = sha256(_canonical(header.model_copy(update={"digest": ""})).encode())
+def _digest(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the header without its digest and every tensor's name, type, shape and bytes.
+
+    Over the JSON as it is written, not as this version reads it: a key that a later version adds
+    must not make an older file look changed.
+    """
+    digest = sha256(_canonical({**content, "digest": ""}).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from audit.errors import InputError
+from hae.checkpoint import is_pickle
 
 State = dict[str, Tensor]
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt")
@@ -50,7 +51,7 @@ def read_state(path: Path) -> State:
 
 def _safetensors(path: Path) -> State:
     with path.open("rb") as stream:
-        if stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x04"):
+        if is_pickle(stream.read(9)):
             raise InputError(
                 f"weights {path.name}: is a pickle in spite of its name: refused; "
                 "convert it to .safetensors in a process you trust"

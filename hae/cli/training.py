@@ -98,7 +98,7 @@ def described(header: Header) -> str:
     ]
     return (
         f"step {made.best_step:,} of {made.steps:,} was best; {', '.join(figures)} on "
-        f"{made.validation_faces:,} faces of {made.validation_people:,} people held out"
+        f"{made.validation_faces:,} held-out faces of {made.validation_people:,} people"
     )
 
 

@@ -14,7 +14,15 @@ from torch import Tensor
 
 from audit.errors import InputError
 from audit.result import FileHash
-from hae.checkpoint import KEY, Header, Provenance, read_checkpoint, read_header, write_checkpoint
+from hae.checkpoint import (
+    KEY,
+    Header,
+    Provenance,
+    _digest,
+    read_checkpoint,
+    read_header,
+    write_checkpoint,
+)
 from hae.config import RunConfig
 
 TENSORS = {
@@ -238,3 +246,12 @@ def test_a_full_disk_leaves_the_old_file(
 def test_numbers_of_a_header_are_finite() -> None:
     with pytest.raises(ValueError, match="finite"):
         header(metrics={"mae": float("nan")})
+
+
+def test_an_older_file_without_a_later_key_is_read(path: Path) -> None:
+    def older(content: dict[str, Any]) -> None:
+        del content["config"]["identity"]
+        content["digest"] = _digest(content, TENSORS)
+
+    edit(path, older)
+    assert read_checkpoint(path).header.config.identity == RunConfig().identity
