@@ -26,7 +26,7 @@ Group = dict[str, str | None]
 
 Task = Literal["age", "expression"]
 Better = Literal["lower", "higher", "zero", "none"]
-LabelSource = Literal["self_reported", "perceived", "predicted", "unknown"]
+LabelSource = Literal["self_reported", "perceived", "predicted", "drawn", "unknown"]
 Verdict = Literal["gap", "no material gap", "inconclusive"]
 
 

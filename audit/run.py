@@ -83,7 +83,7 @@ def audit(
     age_bands : sequence of float, optional
         Edges in years of the attribute ``age``; the last band is open.
     sources : mapping, optional
-        Who assigned each attribute: self_reported, perceived, predicted or unknown.
+        Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
 
     Returns
     -------

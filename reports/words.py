@@ -22,6 +22,7 @@ SOURCES = {
     "self_reported": "as the people themselves reported it",
     "perceived": "as perceived by somebody else",
     "predicted": "as predicted by a model",
+    "drawn": "as the faces were drawn",
     "unknown": "not stated",
 }
 

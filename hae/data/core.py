@@ -53,7 +53,7 @@ class Manifest:
     """The label files that were read, for the hashes in the run record."""
     split: str | None = None
     sources: Mapping[str, str] = field(default_factory=lambda: NO_SOURCES)
-    """Who assigned an attribute: ``self_reported``, ``perceived`` or ``predicted``."""
+    """Who assigned an attribute: ``self_reported``, ``perceived``, ``predicted`` or ``drawn``."""
     terms: str | None = None
     images: Images | None = None
     """Set where the pixels are made and not read; ``path`` then only names them."""

@@ -18,9 +18,7 @@ from hae.data.rendered.people import SPLITS, cohort
 from hae.data.rendered.spec import RenderSpec, described, read_spec
 
 TERMS = "rendered by hae-audit; no real person"
-SOURCES = {"group": "self_reported", "skin_tone": "self_reported", "presentation": "self_reported"}
-"""The attributes are what was drawn, not what somebody saw: no label is mistaken, and of the
-sources that the record knows only ``self_reported`` stands for that."""
+SOURCES = dict.fromkeys(("group", "skin_tone", "presentation"), "drawn")
 _COLUMNS = ("sample_id", "path", "subject_id", "age", "group", "skin_tone", "presentation")
 
 

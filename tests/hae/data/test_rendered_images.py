@@ -112,7 +112,7 @@ def test_reader_gives_truth_and_attributes_but_no_drawing_parameters() -> None:
     assert len(manifest) == 60
     assert manifest.frame.loc[0, "path"] == "rendered/p000000-0.png"
     assert manifest.label == "drawn faces (people=30,photos=2)"
-    assert set(manifest.sources.values()) == {"self_reported"}
+    assert set(manifest.sources.values()) == {"drawn"}
     assert manifest.files == ()
     check_images(manifest)
 
