@@ -215,13 +215,13 @@ def test_changed_record(age_result: AuditResult, tmp_path: Path) -> None:
 def test_files_are_whole_or_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "audit.json"
     write_text(path, "old")
-    plain = Path.write_text
+    plain = Path.write_bytes
 
-    def broken(self: Path, text: str, **options: Any) -> int:
-        plain(self, text[:2])
+    def broken(self: Path, content: bytes) -> int:
+        plain(self, content[:2])
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "write_text", broken)
+    monkeypatch.setattr(Path, "write_bytes", broken)
     with pytest.raises(OSError, match="no space"):
         write_text(path, "new text")
     monkeypatch.undo()
