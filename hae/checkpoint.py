@@ -39,6 +39,10 @@ class Provenance(Strict):
     data: str
     content: list[str]
     """SHA-256 of the manifests; see :func:`hae.data.core.content_hash`."""
+    before: tuple[str, ...] = ()
+    """The same of what the runs that the first weights come from were trained on."""
+    validation_seen: bool = False
+    """Whether those have seen the validation people, as far as is known."""
     files: list[FileHash]
     faces: int
     people: int
@@ -127,6 +131,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def read_header(path: Path) -> Header:
     """Read only what a checkpoint says of itself; errors as in :func:`read_checkpoint`."""
     return _checked(path, _metadata(path))
+
+
+def read_own_header(path: Path) -> Header | None:
+    """Do the same, with None for a safetensors file of another program."""
+    content = _metadata(path)
+    return None if content is None else _checked(path, content)
 
 
 def _checked(path: Path, content: Any) -> Header:

@@ -76,8 +76,8 @@ class AgePredictor:
 
     @property
     def trained_on(self) -> tuple[str, ...]:
-        """Content hashes of the manifests it was trained and selected on."""
-        return tuple(self.header.provenance.content)
+        """Content hashes of the manifests that it and its first weights were trained on."""
+        return (*self.header.provenance.content, *self.header.provenance.before)
 
     @cached_property
     def terms(self) -> str | None:

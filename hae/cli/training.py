@@ -99,6 +99,7 @@ def described(header: Header) -> str:
     return (
         f"step {made.best_step:,} of {made.steps:,} was best; {', '.join(figures)} on "
         f"{made.validation_faces:,} held-out faces of {made.validation_people:,} people"
+        f"{', whom the first weights have seen' if made.validation_seen else ''}"
     )
 
 

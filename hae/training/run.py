@@ -13,11 +13,13 @@ import torch
 
 from audit.errors import InputError
 from audit.files import write_text
-from hae.backbones.weights import WeightsReport, load_weights, match
+from audit.tables import file_hash
+from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Provenance, read_checkpoint
 from hae.config import RunConfig
 from hae.data.core import Manifest, content_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
+from hae.training.first import first_weights, has_seen, inherited, parent_of, weights_file
 from hae.training.fit import BEST, RESUME
 
 MODEL, RUN, CACHE = "model.safetensors", "run.json", "cache"
@@ -81,6 +83,7 @@ def open_run(order: Order) -> bool:
         "train": content_hash(order.train),
         "validation": order.validation and content_hash(order.validation),
         "init": order.init and read_checkpoint(order.init).header.digest,
+        "weights": _hash_of(weights_file(order.init, order.config)),
         "devices": order.devices,
     }
     path = order.out / RUN
@@ -101,6 +104,10 @@ def open_run(order: Order) -> bool:
     if finished:
         close_run(order)  # the run may have been stopped between its last two acts
     return finished
+
+
+def _hash_of(path: Path | None) -> str | None:
+    return None if path is None else file_hash(path).sha256
 
 
 def _changed(a: object, b: object, place: str = "") -> list[str]:
@@ -143,25 +150,6 @@ def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> L
     return loaded
 
 
-def first_weights(module: torch.nn.Module, init: Path, *, partial: bool) -> WeightsReport:
-    """Load the weights of a checkpoint into a network.
-
-    Raises
-    ------
-    InputError
-        Keys or shapes differ and ``partial`` is not allowed, or nothing fits.
-    """
-    found = read_checkpoint(init)
-    report, fitting = match(module, found.part("model"), init.name, found.header.digest)
-    if not fitting or (report.differences() and not partial):
-        raise InputError(
-            f"--init {init}: {report.differences()}; use the same config, or set "
-            "model.backbone.partial = true to load what fits"
-        )
-    module.load_state_dict(fitting, strict=False)
-    return report
-
-
 def begin(
     module: torch.nn.Module, network: torch.nn.Module, order: Order, report: Report
 ) -> WeightsReport:
@@ -176,19 +164,37 @@ def begin(
     keys = (*found.missing, *found.unexpected, *found.mismatched)
     if keys:
         report.notice(f"first weights {found.source}: did not match: {', '.join(keys)}")
+    if _seen(order):
+        report.notice(
+            f"first weights {found.source}: have seen people who are held out here, so the figures "
+            "will look better than they are; name the same --split in both runs and other people "
+            "with --val-split"
+        )
     return found
+
+
+def _seen(order: Order) -> bool:
+    parent = parent_of(order.init, order.config)
+    if parent is None:
+        return False
+    validation = None if order.validation is None else content_hash(order.validation)
+    return has_seen(parent, content_hash(order.train), validation, order.config)
 
 
 def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsReport) -> Provenance:
     """What the checkpoint says about its making."""
-    from audit.tables import file_hash
-
     model, manifests = order.config.model, [order.train, order.validation]
     known = [manifest for manifest in manifests if manifest is not None]
     terms = dict.fromkeys(manifest.terms for manifest in known if manifest.terms)
+    content = [content_hash(manifest) for manifest in known]
+    parent = parent_of(order.init, order.config)
+    if parent and parent.provenance.terms:
+        terms |= dict.fromkeys(parent.provenance.terms.split("; "))
     return Provenance(
         data=", ".join(manifest.label for manifest in known),
-        content=[content_hash(manifest) for manifest in known],
+        content=content,
+        before=inherited(parent, content),
+        validation_seen=_seen(order),
         files=[file_hash(path) for manifest in known for path in manifest.files],
         faces=len(parts.train),
         people=parts.train.people,
