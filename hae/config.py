@@ -18,6 +18,10 @@ HeadName = Literal["hierarchical", "regression", "expectation", "dldl_v2", "mean
 OptimizerName = Literal["ranger", "adamw"]
 
 
+CHECKPOINT = "model.safetensors"
+"""What a finished run calls its checkpoint; people know it by the folder."""
+
+
 class Strict(BaseModel):
     """A frozen value that knows all its keys; its numbers are finite."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from audit.errors import InputError
+from hae.config import CHECKPOINT
 
 RUNS = Path("runs")
 EXAMPLE = "zoo:example"
@@ -116,15 +117,21 @@ def _check(
 
 def _unique(paths: Sequence[Path]) -> list[str]:
     """Name the folders by file stems; stems that occur twice get their parent's name in front."""
-    count = Counter(path.stem for path in paths)
+    stems = [_stem(path) for path in paths]
+    count = Counter(stems)
     names = [
-        path.stem if count[path.stem] == 1 else f"{path.absolute().parent.name}-{path.stem}"
-        for path in paths
+        stem if count[stem] == 1 else f"{path.absolute().parent.name}-{stem}"
+        for path, stem in zip(paths, stems, strict=True)
     ]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InputError(f"two inputs are called {twice[0]!r}; give each once, or rename one")
     return names
+
+
+def _stem(path: Path) -> str:
+    """What an input is called: a trained model by the folder of its run."""
+    return path.absolute().parent.name if path.name == CHECKPOINT else path.stem
 
 
 def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:

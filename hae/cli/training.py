@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,6 +29,9 @@ from hae.data.readers import read_data
 from hae.settings import checked, read_toml, with_settings
 from hae.training.fit import RESUME
 from hae.training.run import CACHE, Order
+from hae.training.store import locked
+
+LOCK = ".lock"
 
 
 def order_of(
@@ -48,6 +53,7 @@ def order_of(
     if val_split is not None and val_split == split:
         raise InputError(f"--val-split {val_split}: is the training split; give another")
     mapping = pairs_of(map_, "--map", "OURS=THEIRS")
+    _check_devices(devices)
     for folder in (out, *out.parents):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {out}: {folder} is a file; give a folder")
@@ -61,6 +67,12 @@ def order_of(
         devices=devices,
         versions=versions(TRAINING),
     )
+
+
+def _check_devices(wanted: int) -> None:
+    there = torch.cuda.device_count()
+    if torch.cuda.is_available() and wanted > there:
+        raise InputError(f"--devices {wanted}: this machine has {there} GPU; give at most {there}")
 
 
 def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
@@ -77,7 +89,9 @@ def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
     shown = main and console.is_terminal
     with Progress(*columns, console=console, disable=not shown) as bar:
         try:
-            path = work(order, Bars(bar, order.config.steps, loud=main))
+            # the other processes of several belong to the first
+            with locked(order.out / LOCK, wait=False) if main else nullcontext():
+                path = work(order, Bars(bar, order.config.steps, loud=main))
         except KeyboardInterrupt:
             kept = (order.out / RESUME).is_file()
             text = "the same command goes on from the last saved step" if kept else "nothing saved"

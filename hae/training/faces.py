@@ -66,10 +66,14 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """All readable faces of a manifest, and (sample_id, reason) of the others."""
+    """All readable faces of a manifest, and (sample_id, reason) of the others.
+
+    ``nameless``: how many of the manifest's faces have no ``subject_id``.
+    """
 
     faces: Faces
     unreadable: tuple[tuple[str, str], ...]
+    nameless: int
 
 
 def load_faces(
@@ -111,10 +115,11 @@ def load_faces(
             f"{unreadable[0][0]}: {unreadable[0][1]}"
         )
     sample = text_keys(names, "sample")
-    faces = Faces(pixels, np.arange(len(names)), sample, _people(manifest, sample), low, high)
+    person = _people(manifest, sample)
+    faces = Faces(pixels, np.arange(len(names)), sample, person, low, high)
     readable = np.flatnonzero([not why for why in reasons])
     order = np.argsort(sample[readable], kind="stable")  # the order of rows must not matter
-    return Loaded(faces.take(readable[order]), unreadable)
+    return Loaded(faces.take(readable[order]), unreadable, int((person == sample).sum()))
 
 
 def _truth(manifest: Manifest, *, required: bool) -> tuple[FloatArray, FloatArray]:

@@ -78,7 +78,7 @@ def _trainer(
 ) -> Trainer:
     version = f"from-step-{start:07d}"  # a resumed run must not overwrite what was logged
     return Trainer(
-        accelerator="auto",
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
         precision="bf16-mixed" if config.precision == "bf16" else "32-true",

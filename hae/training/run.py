@@ -16,13 +16,13 @@ from audit.files import write_text
 from audit.tables import file_hash
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Provenance, read_checkpoint
-from hae.config import RunConfig
+from hae.config import CHECKPOINT, RunConfig
 from hae.data.core import Manifest, content_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
 from hae.training.first import first_weights, has_seen, inherited, parent_of, weights_file
 from hae.training.fit import BEST, RESUME
 
-MODEL, RUN, CACHE = "model.safetensors", "run.json", "cache"
+RUN, CACHE = "run.json", "cache"
 
 Split = Callable[[Faces, float, int, str], tuple[Faces, Faces]]
 """(faces, share, seed, what to call them) -> training and validation faces."""
@@ -87,7 +87,7 @@ def open_run(order: Order) -> bool:
         "devices": order.devices,
     }
     path = order.out / RUN
-    if path.is_file() and any((order.out / name).is_file() for name in (RESUME, BEST, MODEL)):
+    if path.is_file() and any((order.out / name).is_file() for name in (RESUME, BEST, CHECKPOINT)):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
@@ -100,7 +100,7 @@ def open_run(order: Order) -> bool:
             )
     else:
         write_text(path, json.dumps(wanted, indent=1) + "\n")
-    finished = (order.out / MODEL).is_file()
+    finished = (order.out / CHECKPOINT).is_file()
     if finished:
         close_run(order)  # the run may have been stopped between its last two acts
     return finished
@@ -141,6 +141,12 @@ def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> L
     loaded = load_faces(
         manifest, model.size, model.keep, order.cache, truth=truth, progress=progress
     )
+    if loaded.nameless:
+        report.notice(
+            f"{manifest.label}: {loaded.nameless:,} of {len(manifest):,} faces have no subject_id "
+            "and count as a person each, so a person held out may be trained on with another "
+            "photo; where the table says whose they are, name its column subject_id (--map)"
+        )
     if loaded.unreadable:
         name, reason = loaded.unreadable[0]
         report.notice(

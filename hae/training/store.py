@@ -15,18 +15,29 @@ from audit.errors import InputError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Let one process at a time inside, by a lock file that the system frees when it dies.
 
     Two runs that share a cache would else both fill the same file, and each cut off what the other
     had written.
+
+    Raises
+    ------
+    InputError
+        Another process is inside and this one is not to ``wait``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
         if os.name == "posix":
             import fcntl
 
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{path.parent}: another process is at work there; wait for its end, or give "
+                    "another folder"
+                ) from None
         yield
 
 

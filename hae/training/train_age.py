@@ -15,7 +15,7 @@ import torch
 from audit.errors import InputError
 from audit.run import audit
 from hae.checkpoint import Header, write_checkpoint
-from hae.config import RunConfig
+from hae.config import CHECKPOINT, RunConfig
 from hae.data.core import content_hash
 from hae.heads.distribution import fit_temperature
 from hae.heads.target import AgeTarget, check_target
@@ -27,7 +27,6 @@ from hae.training.embed import embed
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.run import (
-    MODEL,
     Order,
     Parts,
     Report,
@@ -53,7 +52,7 @@ def train_age(order: Order, report: Report) -> Path:
         The folder holds another run, a face has no age or one that no bin holds, a part of the
         split is empty or shares people with the other, or the first weights do not fit.
     """
-    path = order.out / MODEL
+    path = order.out / CHECKPOINT
     if open_run(order):
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path

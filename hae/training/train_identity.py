@@ -13,12 +13,12 @@ from audit.errors import InputError
 from audit.predictions import predictions_from_frame
 from audit.run import audit
 from hae.checkpoint import Header, write_checkpoint
+from hae.config import CHECKPOINT
 from hae.models.identity import IdentityModel
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.identity import IdentityTask, hold_out_photos
 from hae.training.run import (
-    MODEL,
     Order,
     Report,
     begin,
@@ -52,7 +52,7 @@ def train_identity(order: Order, report: Report) -> Path:
         raise InputError(
             "model.backbone.frozen: identity training is for the backbone; set it to false"
         )
-    path = order.out / MODEL
+    path = order.out / CHECKPOINT
     if open_run(order):
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from hae.cli import main
+from hae.cli.training import LOCK
 from hae.training.fit import RESUME
+from hae.training.store import locked
 from tests.hae.training.toys import SHORT, write_config, write_faces
 
 SETTINGS = [part for text in SHORT for part in ("--set", text)]
@@ -166,3 +169,24 @@ def test_interrupted(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "interrupted; the same command goes on from the last saved step" in done.err
     assert "Traceback" not in done.err
     assert train("--set", "save_every=2").code == 0
+
+
+def test_two_processes_in_one_folder(train: Train, tmp_path: Path) -> None:
+    with locked(tmp_path / "run" / LOCK):
+        assert "run: another process is at work there; wait for its end, or" in train().refused()
+    assert train().code == 0
+
+
+def test_people_without_names_are_told(train: Train, table: Path) -> None:
+    plain = table.with_name("plain.csv")
+    pd.read_csv(table).drop(columns="subject_id").to_csv(plain, index=False)
+    done = train(data=f"manifest:{plain}")
+    assert done.code == 0
+    assert "plain: 32 of 32 faces have no subject_id and count as a person each" in done.err
+
+
+def test_more_devices_than_there_are(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    told = train("--devices", 2).refused()
+    assert "--devices 2: this machine has 1 GPU; give at most 1" in told

@@ -137,4 +137,6 @@ def described(spec: RenderSpec) -> str:
     'default'
     """
     given = spec.model_dump(exclude_defaults=True)
-    return ",".join(f"{key}={value:g}" for key, value in given.items()) or "default"
+    # all digits: :g would name another seed than 12345678
+    texts = {key: repr(value).removesuffix(".0") for key, value in given.items()}
+    return ",".join(f"{key}={text}" for key, text in texts.items()) or "default"

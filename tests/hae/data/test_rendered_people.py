@@ -9,7 +9,7 @@ import pytest
 
 from audit.errors import InputError
 from hae.data.rendered.people import EXPRESSIONS, PRESENTATIONS, cohort
-from hae.data.rendered.spec import RenderSpec, noise_floor, read_spec
+from hae.data.rendered.spec import RenderSpec, described, noise_floor, read_spec
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +161,9 @@ def test_bad_toml(tmp_path: Path) -> None:
     file.write_text("people 3", encoding="utf-8")
     with pytest.raises(InputError, match=r"faces\.toml: is no TOML"):
         read_spec(str(file))
+
+
+def test_the_name_of_a_cohort_keeps_all_digits() -> None:
+    spec = RenderSpec(people=1_000_000, photos=1, seed=2**62 + 1, blur=1.0, group_share=0.3333333)
+    assert described(spec).startswith("people=1000000,photos=1,seed=4611686018427387905,")
+    assert read_spec(described(spec)) == spec

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from audit.errors import InputError
 from hae.checkpoint import read_header
-from hae.config import RunConfig
+from hae.config import CHECKPOINT, RunConfig
 from hae.models.age import AgeModel
 from hae.training.age import AgeTask
-from hae.training.run import MODEL, RUN, open_run
+from hae.training.run import RUN, open_run
 from hae.views import fixed_views
 from tests.hae.training.toys import SHORT, grey_faces, order, write_config, write_faces
 
@@ -87,8 +87,8 @@ def test_two_processes_write_one_checkpoint(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model.safetensors: step") == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["step 3", "step 6"]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["logs", MODEL, RUN]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["logs", CHECKPOINT, RUN]
     assert json.loads((tmp_path / "run" / RUN).read_text())["devices"] == 2
-    assert read_header(tmp_path / "run" / MODEL).provenance.best_step in (3, 6)
-    tensors = load_file(tmp_path / "run" / MODEL)
+    assert read_header(tmp_path / "run" / CHECKPOINT).provenance.best_step in (3, 6)
+    tensors = load_file(tmp_path / "run" / CHECKPOINT)
     assert all(np.isfinite(values.float().numpy()).all() for values in tensors.values())

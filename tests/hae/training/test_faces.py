@@ -62,8 +62,9 @@ def test_an_empty_part_is_refused(share: float, empty: str) -> None:
 
 def test_faces_without_a_person_are_their_own(table: Path, tmp_path: Path) -> None:
     named = ["p0", "p0", None, "  ", *["p1"] * 8]
-    faces = load_faces(changed(table, subject_id=named), 16, 1.0, tmp_path / "c").faces
-    assert faces.people == 4  # p0, p1 and two without a name
+    loaded = load_faces(changed(table, subject_id=named), 16, 1.0, tmp_path / "c")
+    assert loaded.faces.people == 4  # p0, p1 and two without a name
+    assert loaded.nameless == 2
     plain = pd.read_csv(table).drop(columns="subject_id")
     plain.to_csv(table.with_name("plain.csv"), index=False)
     manifest = read_data(f"manifest:{table.with_name('plain.csv')}")
@@ -194,6 +195,12 @@ def test_one_process_at_a_time_holds_the_lock(tmp_path: Path) -> None:
         order.append("first")
     other.join(timeout=10)
     assert order == ["first", "second"]
+    with (
+        locked(tmp_path / "x.lock"),
+        pytest.raises(InputError, match="another process is at work there; wait for its end, or"),
+        locked(tmp_path / "x.lock", wait=False),
+    ):
+        pass
 
 
 def test_take_shares_the_pixels() -> None:

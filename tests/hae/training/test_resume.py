@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 
 from audit.errors import InputError
 from hae.cli.training import order_of
+from hae.config import CHECKPOINT
 from hae.training import train_age as train_module
 from hae.training.callbacks import Saving
 from hae.training.fit import BEST, LOGS, RESUME
-from hae.training.run import CACHE, MODEL
+from hae.training.run import CACHE
 from hae.training.train_age import train_age
 from tests.hae.training.toys import SHORT, Told, order, write_config, write_faces
 
@@ -58,10 +59,10 @@ class StoppedError(Exception):
 
 
 def same(a: Path, b: Path) -> bool:
-    first, second = load_file(a / MODEL), load_file(b / MODEL)
+    first, second = load_file(a / CHECKPOINT), load_file(b / CHECKPOINT)
     assert first.keys() == second.keys()
     equal = all(torch.equal(first[name], second[name]) for name in first)
-    assert equal == ((a / MODEL).read_bytes() == (b / MODEL).read_bytes())
+    assert equal == ((a / CHECKPOINT).read_bytes() == (b / CHECKPOINT).read_bytes())
     return equal
 
 
@@ -99,11 +100,15 @@ def test_a_stopped_run_ends_like_the_others(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
         train_age(order(table, tmp_path / "b", *settings), Stop(patch, step, after=after))
-    assert not (tmp_path / "b" / MODEL).exists()
+    assert not (tmp_path / "b" / CHECKPOINT).exists()
     told = Told()
     train_age(order(table, tmp_path / "b", *settings), told)
     assert same(whole[settings], tmp_path / "b")
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [LOGS, MODEL, "run.json"]
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [
+        LOGS,
+        CHECKPOINT,
+        "run.json",
+    ]
     if settings is EMBEDDED:
         assert not any("stopped" in text for text in told.notices)
 
@@ -144,7 +149,7 @@ def test_a_run_stopped_before_it_saved_may_change(table: Path, tmp_path: Path) -
     with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
         train_age(order(table, tmp_path / "b", *ADAMW), Stop(patch, 2, after=False))
     train_age(order(table, tmp_path / "b", *ADAMW, "seed=1"), Told())
-    assert (tmp_path / "b" / MODEL).is_file()
+    assert (tmp_path / "b" / CHECKPOINT).is_file()
 
 
 def test_another_config_may_not_go_on(table: Path, tmp_path: Path) -> None:
@@ -176,15 +181,19 @@ def test_stopped_between_the_checkpoint_and_tidying_up(
         patch.setattr(train_module, "close_run", stop)
         with pytest.raises(StoppedError):
             train_age(order(table, tmp_path / "b", *ADAMW), Told())
-    written = (tmp_path / "b" / MODEL).read_bytes()
+    written = (tmp_path / "b" / CHECKPOINT).read_bytes()
     (tmp_path / "b" / f".{RESUME}.1.tmp").write_text("half")
     told = Told()
     train_age(order(table, tmp_path / "b", *ADAMW), told)
-    assert told.notices == [f"{tmp_path / 'b' / MODEL}: is finished already; give another --out "
+    assert told.notices == [f"{tmp_path / 'b' / CHECKPOINT}: is finished already; give another --out "
                             "to train again"]  # fmt: skip
     assert not told.steps
-    assert (tmp_path / "b" / MODEL).read_bytes() == written
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [LOGS, MODEL, "run.json"]
+    assert (tmp_path / "b" / CHECKPOINT).read_bytes() == written
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [
+        LOGS,
+        CHECKPOINT,
+        "run.json",
+    ]
 
 
 @pytest.mark.parametrize("name", [RESUME, BEST])
@@ -255,8 +264,8 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     step = torch.load(resume, weights_only=True)["global_step"] if resume.exists() else "none"
     told = f"killed {pause:.3f} s after the first save, the last saved step is {step}"
     assert process.returncode == -signal.SIGKILL, told
-    assert not (b / MODEL).exists(), told
+    assert not (b / CHECKPOINT).exists(), told
     second = subprocess.run(command(data, config, b), capture_output=True, text=True, timeout=LIMIT)
     assert second.returncode == 0, told + second.stderr
     assert same(a, b), told
-    assert second.stdout.startswith(f"{b / MODEL}: step 24 of 24 was best; "), told
+    assert second.stdout.startswith(f"{b / CHECKPOINT}: step 24 of 24 was best; "), told

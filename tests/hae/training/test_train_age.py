@@ -15,6 +15,7 @@ from audit.errors import InputError
 from audit.tables import file_hash
 from hae.adapters.checkpoint import load_checkpoint
 from hae.checkpoint import read_checkpoint
+from hae.config import CHECKPOINT
 from hae.data.readers import read_data
 from hae.inference import AgeEstimates
 from hae.predict import predict
@@ -22,7 +23,7 @@ from hae.training.age import distance
 from hae.training.callbacks import Saving
 from hae.training.faces import hold_out, load_faces
 from hae.training.module import Training
-from hae.training.run import MODEL, stored
+from hae.training.run import stored
 from hae.training.train_age import train_age, validation_metrics
 from tests.hae.training.toys import SHORT, Told, grey_faces, order, write_faces
 
@@ -235,7 +236,7 @@ def test_a_loss_that_is_no_number_ends_the_run(
     place = "the loss is not finite at step 10" if when == "loss" else "validation is not finite"
     with pytest.raises(InputError, match=rf"{place}.*; lower optimizer\.lr"):
         train_age(order(table, tmp_path / "b", *settings), Told())
-    assert not (tmp_path / "b" / MODEL).exists()
+    assert not (tmp_path / "b" / CHECKPOINT).exists()
 
 
 def test_bands_have_figures_of_their_own(table: Path, tmp_path: Path) -> None:
