@@ -185,8 +185,8 @@ def test_stopped_between_the_checkpoint_and_tidying_up(
     (tmp_path / "b" / f".{RESUME}.1.tmp").write_text("half")
     told = Told()
     train_age(order(table, tmp_path / "b", *ADAMW), told)
-    assert told.notices == [f"{tmp_path / 'b' / CHECKPOINT}: is finished already; give another --out "
-                            "to train again"]  # fmt: skip
+    place = tmp_path / "b" / CHECKPOINT
+    assert told.notices == [f"{place}: is finished already; give another --out to train again"]
     assert not told.steps
     assert (tmp_path / "b" / CHECKPOINT).read_bytes() == written
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [
