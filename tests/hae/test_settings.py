@@ -20,7 +20,7 @@ from hae.settings import checked, read_toml, with_settings
         ("optimizer.name=adamw", {"optimizer": {"name": "adamw"}}),
         ('name="7"', {"name": "7"}),
         ("model.backbone.init=a=b.pth", {"model": {"backbone": {"init": "a=b.pth"}}}),
-        ("model.backbone.init=/tmp/x y.pth", {"model": {"backbone": {"init": "/tmp/x y.pth"}}}),
+        ("model.backbone.init=my nets/y.pth", {"model": {"backbone": {"init": "my nets/y.pth"}}}),
     ],
 )
 def test_one_setting(text: str, expected: dict[str, Any]) -> None:
@@ -98,3 +98,9 @@ def test_bad_files(tmp_path: Path) -> None:
         read_toml(path, "a config")
     path.write_text("steps = 4\n[model]\nsize = 32", encoding="utf-8")
     assert read_toml(path, "a config") == {"steps": 4, "model": {"size": 32}}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "recipes").glob("*.toml")))
+def test_recipes_are_right(path: Path) -> None:
+    config = checked(RunConfig, read_toml(path, "a recipe"), path.name)
+    assert checked(RunConfig, config.model_dump(mode="json"), path.name) == config
