@@ -92,6 +92,8 @@ def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
             # the other processes of several belong to the first
             with locked(order.out / LOCK, wait=False) if main else nullcontext():
                 path = work(order, Bars(bar, order.config.steps, loud=main))
+                if main:
+                    (order.out / LOCK).unlink()
         except KeyboardInterrupt:
             kept = (order.out / RESUME).is_file()
             text = "the same command goes on from the last saved step" if kept else "nothing saved"
@@ -106,15 +108,21 @@ def described(header: Header) -> str:
     """One line on what a checkpoint is and how good it was on the people held out."""
     made, metrics = header.provenance, header.metrics
     figures = [
-        f"{name} {value:.3g} [{metrics[f'{name}_low']:.3g}, {metrics[f'{name}_high']:.3g}]"
+        f"{name} {value:.3g} {_interval(metrics, name)}"
         for name, value in metrics.items()
-        if f"{name}_low" in metrics
+        if not name.endswith(("_low", "_high"))
     ]
     return (
         f"step {made.best_step:,} of {made.steps:,} was best; {', '.join(figures)} on "
         f"{made.validation_faces:,} held-out faces of {made.validation_people:,} people"
         f"{', whom the first weights have seen' if made.validation_seen else ''}"
     )
+
+
+def _interval(metrics: Mapping[str, float], name: str) -> str:
+    if f"{name}_low" not in metrics:
+        return "(no interval)"  # too few people
+    return f"[{metrics[f'{name}_low']:.3g}, {metrics[f'{name}_high']:.3g}]"
 
 
 class Bars:

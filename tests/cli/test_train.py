@@ -175,6 +175,14 @@ def test_two_processes_in_one_folder(train: Train, tmp_path: Path) -> None:
     with locked(tmp_path / "run" / LOCK):
         assert "run: another process is at work there; wait for its end, or" in train().refused()
     assert train().code == 0
+    assert not (tmp_path / "run" / LOCK).exists()
+
+
+def test_one_person_held_out_has_figures_without_an_interval(train: Train) -> None:
+    done = train("--set", "batch_size=4", data="rendered:people=3")
+    assert "bias " in done.out
+    assert "(no interval)" in done.out
+    assert "of 1 people" in done.out
 
 
 def test_people_without_names_are_told(train: Train, table: Path) -> None:
