@@ -44,20 +44,28 @@ def info(
 
 
 def _print_header(text: str) -> None:
+    from audit.errors import InputError
     from hae.adapters.zoo import model_path
-    from hae.checkpoint import read_header
+    from hae.checkpoint import SUFFIX, read_header
     from hae.cli.training import described
 
-    header = read_header(model_path(text))
+    path = model_path(text)
+    if path.suffix == ".toml":
+        raise InputError(f"{text}: is a spec ({path}) that can be read as it is; give a {SUFFIX}")
+    header = read_header(path)
     model, made = header.config.model, header.provenance
     head, views, aggregator = model.head, model.views, model.aggregator
-    rows = {
-        "model": f"{header.config.name}, task {header.task}, {header.format}",
-        "network": f"{model.backbone.name} at {model.size} px -> {model.embedding} dimensions",
+    age = {
         "views": f"{views.k} of each face, combined by {aggregator.name}",
         "head": f"{head.name}, {head.n_bins} bins of {head.bin_width:g} years from "
         f"{head.age_min:g}{', the last open' if head.open_top else ''}",
         "temperature": f"{header.temperature:.3f} of the predictive distribution",
+    }
+    width = header.config.identity.embedding if header.task == "identity" else model.embedding
+    rows = {
+        "model": f"{header.config.name}, task {header.task}, {header.format}",
+        "network": f"{model.backbone.name} at {model.size} px -> {width} dimensions",
+        **(age if header.task == "age" else {}),
         "validation": described(header),
         "trained on": f"{made.data}: {made.faces:,} faces of {made.people:,} people",
         "saw": made.crop,

