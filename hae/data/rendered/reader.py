@@ -17,7 +17,7 @@ from hae.data.rendered.paint import VERSION, paint
 from hae.data.rendered.people import SPLITS, cohort
 from hae.data.rendered.spec import RenderSpec, described, read_spec
 
-TERMS = "rendered by hae-audit; no real person"
+TERMS = "drawn by hae-audit, no real person"
 SOURCES = dict.fromkeys(("group", "skin_tone", "presentation"), "drawn")
 _COLUMNS = ("sample_id", "path", "subject_id", "age", "group", "skin_tone", "presentation")
 
