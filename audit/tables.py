@@ -49,7 +49,7 @@ def read_table(path: Path) -> pd.DataFrame:
         The file is missing, unreadable, empty, or has duplicate column names.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a CSV or Parquet table of predictions")
+        raise InputError(f"{path}: no such file; give a CSV or Parquet table")
     parquet = path.suffix.lower() in {".parquet", ".pq"}
     try:
         names = pq.read_schema(path).names if parquet else _csv_header(path)

@@ -14,9 +14,11 @@ from hae.models.age import AgeModel
 from hae.precision import exact
 from hae.views import ViewParams, apply_views
 
-CPU_CHUNK, CUDA_CHUNK = 16, 128
-"""Faces per run of the network. Always filled up to this number, so that a face's numbers do not
-depend on how the faces are grouped: the kernels choose their order of summation by the size."""
+CPU_CHUNK, CUDA_CHUNK = 16, 64
+CPU_VIEWS, CUDA_VIEWS = 256, 1024
+"""Faces, and views, that a run of the network takes at most. It is always filled up, so that a
+face's numbers do not depend on how the faces are grouped: the kernels choose their order of
+summation by the size."""
 FloatArray = npt.NDArray[np.float32]
 Pixels = Callable[[slice], npt.NDArray[np.uint8]]
 
@@ -38,9 +40,11 @@ class AgeEstimates:
         return len(self.age)
 
 
-def chunk_size(device: torch.device) -> int:
+def chunk_size(device: torch.device, k: int = 1) -> int:
     """Faces per run of the network on a device."""
-    return CUDA_CHUNK if device.type == "cuda" else CPU_CHUNK
+    if device.type == "cuda":
+        return min(CUDA_CHUNK, max(1, CUDA_VIEWS // k))
+    return min(CPU_CHUNK, max(1, CPU_VIEWS // k))
 
 
 @torch.inference_mode()
@@ -51,7 +55,7 @@ def estimate_faces(
 
     ``pixels(rows)`` gives some of them, (b, s, s, 3) uint8 RGB.
     """
-    on_device, chunk = views.to(device), chunk_size(device)
+    on_device, chunk = views.to(device), chunk_size(device, views.k)
 
     def features(start: int, stop: int) -> Tensor:
         faces = filled(torch.from_numpy(pixels(slice(start, stop))).to(device), chunk)

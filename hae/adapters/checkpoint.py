@@ -16,6 +16,7 @@ from audit.tables import file_hash
 from hae.adapters.predictor import Outputs
 from hae.adapters.spec import InputSpec
 from hae.checkpoint import Checkpoint, Header, read_checkpoint
+from hae.data.core import Manifest, content_hash
 from hae.heads.distribution import distribution, spread
 from hae.heads.masses import class_masses
 from hae.inference import estimate_faces
@@ -74,10 +75,23 @@ class AgePredictor:
         """Further columns, in years."""
         return (STD_RAW, VIEW_STD) if self.centres else (VIEW_STD,)
 
-    @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Content hashes of the manifests that it and its first weights were trained on."""
-        return (*self.header.provenance.content, *self.header.provenance.before)
+    def has_seen(self, manifest: Manifest) -> bool:
+        """Whether it was trained or selected on some of these faces, as far as is known.
+
+        It is known of the very same data set, of its other reading where the split is not named,
+        and of a whole of which these faces are a split. A copy with other label files is not found.
+        """
+        made = self.header.provenance
+        if content_hash(manifest) in (*made.content, *made.before):
+            return True
+        known = {file.sha256 for file in made.files}
+        same_files = any(file_hash(path).sha256 in known for path in manifest.files)
+        if manifest.files and not same_files:
+            return False
+        seen = made.data.split(", ")
+        whole = manifest.name in seen
+        part = any(label.startswith(f"{manifest.name} ") for label in seen)
+        return whole or manifest.label in seen or (manifest.split is None and part)
 
     @cached_property
     def terms(self) -> str | None:

@@ -17,6 +17,7 @@ from audit.tables import file_hash
 from hae.adapters.decode import Floats, decode, pixel_values, prepare
 from hae.adapters.predictor import Outputs
 from hae.adapters.spec import InputSpec, ModelSpec, WeightsSpec
+from hae.data.core import Manifest
 
 CHUNK = 16
 """Faces per run of the network. Always the same, so that a face's numbers do not depend on how the
@@ -72,10 +73,9 @@ class SpecPredictor:
         """None."""
         return ()
 
-    @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Unknown."""
-        return ()
+    def has_seen(self, manifest: Manifest) -> bool:
+        """Unknown, so not."""
+        return False
 
     @cached_property
     def _pixel_values(self) -> npt.NDArray[np.float32]:

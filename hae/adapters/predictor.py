@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from audit.result import FileHash
 from hae.adapters.spec import InputSpec
+from hae.data.core import Manifest
 
 Outputs = dict[str, npt.NDArray[np.floating[Any]]]
 
@@ -57,9 +58,8 @@ class Predictor(Protocol):
         """The files that make up the model."""
         ...
 
-    @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Content hashes of the manifests it was trained or selected on, as far as known."""
+    def has_seen(self, manifest: Manifest) -> bool:
+        """Whether it was trained or selected on some of these faces, as far as is known."""
         ...
 
     @property

@@ -47,9 +47,9 @@ def order_of(
     devices: int,
 ) -> Order:
     """Read config and data; what is wrong with them is said before the long work."""
-    place = config.name if config else "--set"
+    place = " and ".join([*([config.name] if config else []), *(["--set"] if set_ else [])])
     content = with_settings(read_toml(config, "a config") if config else {}, set_ or ())
-    settings = checked(RunConfig, content, place)
+    settings = checked(RunConfig, content, place or "the config")
     if val_split is not None and val_split == split:
         raise InputError(f"--val-split {val_split}: is the training split; give another")
     mapping = pairs_of(map_, "--map", "OURS=THEIRS")

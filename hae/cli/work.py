@@ -154,16 +154,15 @@ def _of_model(
 def _concerns(manifest: Manifest, predictor: Predictor) -> list[Concern]:
     """What to beware of in this model on these faces."""
     from audit.result import Concern
-    from hae.data.core import content_hash
 
     found = []
     if manifest.images is not None:
         message = "drawn faces: nothing here describes real people"
         found.append(Concern(code="simulated", severity="info", message=message))
-    if content_hash(manifest) in predictor.trained_on:
+    if predictor.has_seen(manifest):
         message = (
-            f"{predictor.name} was trained or selected on this very data set; take people it has "
-            "not seen"
+            f"{predictor.name} was trained or selected on faces of this data set; take people it "
+            "has not seen, such as a split of their own"
         )
         found.append(Concern(code="trained_on", severity="serious", message=message))
     return found

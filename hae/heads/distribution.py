@@ -70,7 +70,8 @@ def log_score(
         p(T) over the bins, (n, C).
     estimate, low, high : Tensor
         In years, (n,). An exact age a (``low == high``) counts as [a - 1/2, a + 1/2). With an
-        open top, an interval that reaches the upper edge of the range has no upper end.
+        open top, an interval that reaches the upper edge of the range has no upper end. One that
+        reaches the lower edge has no lower end: what falls below belongs to the first bin.
     config : HeadConfig
         The bins.
 
@@ -86,6 +87,7 @@ def log_score(
     if config.open_top:
         high = torch.where(high >= config.age_min + width, torch.inf, high)
         low = torch.minimum(low, inside_low)
+    low = torch.where(low <= config.age_min, -torch.inf, low)
     delta = shift(masses, estimate, config)
     mass = _below(high - delta, masses, config) - _below(low - delta, masses, config)
     return ((1 - FLOOR) * mass.clamp(0, 1) + FLOOR * uniform).log()

@@ -14,7 +14,7 @@ import torch
 
 from audit.errors import InputError
 from audit.files import write_text
-from audit.hashing import uniforms
+from audit.hashing import mix, uniforms
 from hae.inference import chunk_size, filled, view_tensor
 from hae.models.age import AgeModel
 from hae.precision import exact
@@ -77,7 +77,7 @@ def _fill(
     device: torch.device,
     progress: Callable[[int], object],
 ) -> None:
-    chunk = chunk_size(device)
+    chunk = chunk_size(device, store.shape[1])
     progress(done)
     for block in range(done, len(faces), 16 * chunk):
         end = min(block + 16 * chunk, len(faces))
@@ -127,6 +127,6 @@ def choose_views(
     The order of a hash of (seed, epoch, view, face) decides, so that rows and batches do not
     matter.
     """
-    keys = faces.sample[rows]
+    keys = mix(faces.sample[rows])  # draws of their own: those of the faces order the epochs
     draws = [uniforms(keys, seed, epoch * n_views + view) for view in range(n_views)]
     return np.argsort(np.stack(draws, axis=1), axis=1, kind="stable")[:, :k]

@@ -93,10 +93,13 @@ def test_a_run_and_its_last_words(train: Train, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "stepz=4"], "tiny.toml: unknown key 'stepz'; did you mean 'steps'?"),
+        (["--set", "stepz=4"], "tiny.toml and --set: unknown key 'stepz'; did you mean 'steps'?"),
         (["--set", "steps"], "--set 'steps': must be KEY=VALUE, such as model.views.k=4"),
-        (["--set", "steps=x"], "tiny.toml: steps: Input should be a valid integer"),
-        (["--set", "steps=2"], "tiny.toml: optimizer.warmup is 2, must be below steps = 2"),
+        (["--set", "steps=x"], "tiny.toml and --set: steps: Input should be a valid integer"),
+        (
+            ["--set", "steps=2"],
+            "tiny.toml and --set: optimizer.warmup is 2, must be below steps = 2",
+        ),
         (["--split", "a", "--val-split", "a"], "--val-split a: is the training split; give anothe"),
         (["--split", "a"], "the table has no column 'split'"),
         (["--out", "tiny.toml"], "--out tiny.toml: tiny.toml is a file; give a folder"),

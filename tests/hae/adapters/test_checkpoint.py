@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 
 from audit.errors import InputError
 from audit.result import FileHash
+from audit.tables import file_hash
 from hae.adapters.checkpoint import AgePredictor, load_checkpoint
 from hae.checkpoint import Header, Provenance, read_checkpoint, write_checkpoint
 from hae.config import RunConfig
+from hae.data.core import content_hash
 from hae.data.readers import read_data
 from hae.models.age import AgeModel
 from hae.predict import predict
@@ -201,3 +204,34 @@ def test_an_identity_model_predicts_nothing(tmp_path: Path) -> None:
     path = written(tmp_path / "m.safetensors", task="identity")
     with pytest.raises(InputError, match=r"task 'identity', which predicts nothing; .*--init"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("trained", "audited", "seen"),
+    [
+        ("train", "train", True),
+        ("train", "test", False),
+        ("train", None, True),  # the whole holds the part
+        (None, "test", True),  # the part of a whole
+        (None, None, True),
+    ],
+)
+def test_whether_a_model_has_seen_faces(
+    tmp_path: Path, trained: str | None, audited: str | None, seen: bool
+) -> None:
+    table = write_faces(tmp_path, 4)
+    frame = pd.read_csv(table)
+    frame.assign(split=["train", "test"] * (len(frame) // 2)).to_csv(table, index=False)
+    for name in (f"manifest:{table}", "rendered:people=40"):
+        found = read_data(name, trained)
+        model = load_checkpoint(written(tmp_path / "m.safetensors"))
+        made = model.header.provenance.model_copy(
+            update={
+                "data": found.label,
+                "files": [file_hash(path) for path in found.files],
+                "content": [content_hash(found)],
+            }
+        )
+        model = replace(model, header=model.header.model_copy(update={"provenance": made}))
+        assert model.has_seen(read_data(name, audited)) is seen
+        assert not model.has_seen(read_data("rendered:people=40,seed=3", audited))
