@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.progress import Progress
 
     from hae.adapters.predictor import Predictor
     from hae.data.core import Manifest
@@ -17,27 +18,9 @@ def run_with_bar(
     manifest: Manifest, predictor: Predictor, parts: Path, *, keep_probabilities: bool = False
 ) -> pd.DataFrame:
     """Predict a manifest, resuming from ``parts``, with a bar; Ctrl-C says how to go on."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from hae.predict import predict
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with bars(transient=True) as bar:
         task = bar.add_task(predictor.name, total=len(manifest))
         try:
             return predict(
@@ -54,3 +37,29 @@ def run_with_bar(
                 file=sys.stderr,
             )
             raise
+
+
+def bars(*, transient: bool = False, quiet: bool = False, field: str | None = None) -> Progress:
+    """Progress bars on stderr; nothing where that is no terminal, or ``quiet``.
+
+    ``field`` is a field of the tasks that is shown behind the time.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        *([TextColumn(f"{{task.fields[{field}]}}")] if field else []),
+    ]
+    shown = console.is_terminal and not quiet
+    return Progress(*columns, console=console, transient=transient, disable=not shown)

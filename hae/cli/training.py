@@ -10,19 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 
 from audit.errors import InputError
 from hae.checkpoint import Header, read_header
 from hae.cli.options import pairs_of
+from hae.cli.progress import bars
 from hae.cli.record import TRAINING, versions
 from hae.config import RunConfig
 from hae.data.readers import read_data
@@ -78,16 +71,7 @@ def _check_devices(wanted: int) -> None:
 def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
     """Run the work with bars on stderr, and say what came of it."""
     main = os.environ.get("LOCAL_RANK", "0") == "0"
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
-    shown = main and console.is_terminal
-    with Progress(*columns, console=console, disable=not shown) as bar:
+    with bars(quiet=not main, field="figures") as bar:
         try:
             # the other processes of several belong to the first
             with locked(order.out / LOCK, wait=False) if main else nullcontext():

@@ -14,7 +14,7 @@ from hae.config import RunConfig
 from hae.heads.target import AgeTarget
 from hae.inference import AgeEstimates, chunk_size, estimate_faces, in_chunks, view_tensor
 from hae.models.age import AgeModel
-from hae.training.batches import Batches, Plan
+from hae.training.batches import Batches, run_batches
 from hae.training.embed import Features, choose_views
 from hae.training.faces import Faces
 from hae.views import ViewParams, draw_views
@@ -47,9 +47,7 @@ class AgeTask:
 
     def batches(self, world: int, rank: int) -> Batches:
         """The training batches of one process."""
-        config = self.config
-        plan = Plan(self.train.sample, config.batch_size, config.seed, world, rank)
-        return Batches(plan, self._fetch, config.steps * config.accumulate)
+        return run_batches(self.train.sample, self._fetch, self.config, world, rank)
 
     def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
         faces = self.train
@@ -66,8 +64,6 @@ class AgeTask:
             chosen = choose_views(faces, rows, epoch, self.config.seed, n_views, k)
             found = self.embedded.train[rows[:, None], chosen]
             batch["features"] = torch.from_numpy(found.astype(np.float32))
-        if torch.cuda.is_available():
-            batch = {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()}
         return batch
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:

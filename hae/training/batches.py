@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from audit.errors import InputError
 from audit.hashing import Keys, uniforms
+from hae.config import RunConfig
 
 IntArray = npt.NDArray[np.int64]
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
+"""Tensors of one first dimension, and ``epoch``."""
 Fetch = Callable[[IntArray, int], Batch]
 """(rows, epoch) -> the batch."""
 
@@ -76,12 +80,19 @@ class Batches:
         self.done = self.start
         with ThreadPoolExecutor(1, thread_name_prefix="batch") as pool:
             jobs = self._jobs()
-            ahead = [pool.submit(self.fetch, *job) for job in (next(jobs, None),) if job]
+            ahead = [pool.submit(self._fetch, *job) for job in (next(jobs, None),) if job]
             while ahead:
                 batch = ahead.pop().result()
-                ahead = [pool.submit(self.fetch, *job) for job in (next(jobs, None),) if job]
+                ahead = [pool.submit(self._fetch, *job) for job in (next(jobs, None),) if job]
                 self.done += 1
                 yield batch
+
+    def _fetch(self, rows: IntArray, epoch: int) -> Batch:
+        """One batch; its tensors where a GPU can copy them from while it works."""
+        batch = self.fetch(rows, epoch)
+        if not torch.cuda.is_available():
+            return batch
+        return {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()}
 
     def _jobs(self) -> Iterator[tuple[IntArray, int]]:
         order, current = np.empty(0, dtype=np.int64), -1
@@ -98,3 +109,9 @@ class Batches:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Begin after the batches that were handed over."""
         self.start = state["done"]
+
+
+def run_batches(keys: Keys, fetch: Fetch, config: RunConfig, world: int, rank: int) -> Batches:
+    """The batches of a whole run for one process of ``world``."""
+    plan = Plan(keys, config.batch_size, config.seed, world, rank)
+    return Batches(plan, fetch, config.steps * config.accumulate)

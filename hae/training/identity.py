@@ -16,7 +16,7 @@ from hae.config import RunConfig, ViewsConfig
 from hae.inference import chunk_size, filled
 from hae.models.identity import IdentityModel
 from hae.precision import exact
-from hae.training.batches import Batches, Plan
+from hae.training.batches import Batches, run_batches
 from hae.training.faces import Faces
 from hae.views import ViewParams, apply_views, draw_views, plain_view
 
@@ -44,21 +44,16 @@ class IdentityTask:
 
     def batches(self, world: int, rank: int) -> Batches:
         """The training batches of one process."""
-        config = self.config
-        plan = Plan(self.train.sample, config.batch_size, config.seed, world, rank)
-        return Batches(plan, self._fetch, config.steps * config.accumulate)
+        return run_batches(self.train.sample, self._fetch, self.config, world, rank)
 
     def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
         faces = self.train
-        batch: dict[str, Any] = {
+        return {
             "pixels": torch.from_numpy(faces.pixels(rows)),
             "key": torch.from_numpy(faces.sample[rows].view(np.int64)),
             "person": torch.from_numpy(self._classes(faces.person[rows])),
             "epoch": epoch,
         }
-        if torch.cuda.is_available():
-            batch = {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()}
-        return batch
 
     def _classes(self, person: Keys) -> IntArray:
         """The number of each person among those that are learned."""
