@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +14,10 @@ import torch
 
 from audit.errors import InputError
 from audit.files import write_text
+from audit.result import FileHash
 from audit.tables import file_hash
 from hae.backbones.weights import WeightsReport, load_weights
-from hae.checkpoint import Provenance, read_checkpoint
+from hae.checkpoint import Header, Provenance, read_checkpoint
 from hae.config import CHECKPOINT, RunConfig
 from hae.data.core import Manifest, content_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
@@ -58,6 +60,27 @@ class Order:
     devices: int
     versions: Mapping[str, str]
 
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """Those of training and, if it has one of its own, of validation."""
+        return (self.train,) if self.validation is None else (self.train, self.validation)
+
+    @cached_property
+    def content(self) -> tuple[str, ...]:
+        """Content hashes of the manifests as they were when the run began."""
+        return tuple(content_hash(manifest) for manifest in self.manifests)
+
+    @cached_property
+    def files(self) -> tuple[FileHash, ...]:
+        """Hashes of the label files as they were when the run began."""
+        paths = [path for manifest in self.manifests for path in manifest.files]
+        return tuple(file_hash(path) for path in paths)
+
+    @cached_property
+    def parent(self) -> Header | None:
+        """The checkpoint that the first weights come from, if they come from one of ours."""
+        return parent_of(self.init, self.config)
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -80,8 +103,9 @@ def open_run(order: Order) -> bool:
     """
     wanted = {
         "config": order.config.model_dump(mode="json"),
-        "train": content_hash(order.train),
-        "validation": order.validation and content_hash(order.validation),
+        "train": order.content[0],
+        "validation": order.content[1] if order.validation else None,
+        "files": [file.sha256 for file in order.files],
         "init": order.init and read_checkpoint(order.init).header.digest,
         "weights": _hash_of(weights_file(order.init, order.config)),
         "devices": order.devices,
@@ -180,28 +204,25 @@ def begin(
 
 
 def _seen(order: Order) -> bool:
-    parent = parent_of(order.init, order.config)
+    parent = order.parent
     if parent is None:
         return False
-    validation = None if order.validation is None else content_hash(order.validation)
-    return has_seen(parent, content_hash(order.train), validation, order.config)
+    train, *validation = order.content
+    return has_seen(parent, train, validation[0] if validation else None, order.config)
 
 
 def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsReport) -> Provenance:
     """What the checkpoint says about its making."""
-    model, manifests = order.config.model, [order.train, order.validation]
-    known = [manifest for manifest in manifests if manifest is not None]
-    terms = dict.fromkeys(manifest.terms for manifest in known if manifest.terms)
-    content = [content_hash(manifest) for manifest in known]
-    parent = parent_of(order.init, order.config)
+    model, parent = order.config.model, order.parent
+    terms = dict.fromkeys(manifest.terms for manifest in order.manifests if manifest.terms)
     if parent and parent.provenance.terms:
         terms |= dict.fromkeys(parent.provenance.terms.split("; "))
     return Provenance(
-        data=", ".join(manifest.label for manifest in known),
-        content=content,
-        before=inherited(parent, content),
+        data=", ".join(manifest.label for manifest in order.manifests),
+        content=list(order.content),
+        before=inherited(parent, order.content),
         validation_seen=_seen(order),
-        files=[file_hash(path) for manifest in known for path in manifest.files],
+        files=list(order.files),
         faces=len(parts.train),
         people=parts.train.people,
         validation_faces=len(parts.validation),

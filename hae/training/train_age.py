@@ -16,7 +16,6 @@ from audit.errors import InputError
 from audit.run import audit
 from hae.checkpoint import Header, write_checkpoint
 from hae.config import CHECKPOINT, RunConfig
-from hae.data.core import content_hash
 from hae.heads.distribution import fit_temperature
 from hae.heads.target import AgeTarget, check_target
 from hae.inference import AgeEstimates
@@ -107,7 +106,6 @@ def _embedded(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     many = config.model.views.model_copy(update={"k": config.embed_views})
-    validation_of = order.validation or order.train
     recipe = json.dumps([many.model_dump(mode="json"), config.seed], sort_keys=True)
 
     def drawn(keys: npt.NDArray[np.int64]) -> ViewParams:
@@ -118,7 +116,7 @@ def _embedded(
         parts.train,
         drawn,
         config.embed_views,
-        f"drawn {recipe} {content_hash(order.train)}",
+        f"drawn {recipe} {order.content[0]}",
         order.cache,
         device,
         report.stage("embedding the training faces", len(parts.train)),
@@ -128,7 +126,7 @@ def _embedded(
         parts.validation,
         lambda keys: views,
         views.k,
-        f"fixed {recipe} {views.k} {content_hash(validation_of)}",
+        f"fixed {recipe} {views.k} {order.content[-1]}",
         order.cache,
         device,
         report.stage("embedding the validation faces", len(parts.validation)),

@@ -141,7 +141,7 @@ def test_a_finished_run_is_left_alone(table: Path, first: Path) -> None:
     with pytest.raises(InputError, match=r"holds a run that differs in config\.seed; give another"):
         train_age(order(table, first.parent, *SHORT, "seed=1"), told)
     (table.parent / "extra.csv").write_text(table.read_text().replace("p1,", "p0,"))
-    with pytest.raises(InputError, match=r"holds a run that differs in train; give another"):
+    with pytest.raises(InputError, match=r"holds a run that differs in files, train; give"):
         train_age(order(table.with_name("extra.csv"), first.parent, *SHORT), told)
     assert first.read_bytes() == before
 
