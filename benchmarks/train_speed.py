@@ -215,7 +215,7 @@ def parts(task: AgeTask, own: Backbone, images: Tensor, options: Options) -> dic
 
     def views() -> Tensor:
         drawn = draw_views(batch["key"], config.model.views, seed=0, epoch=0)
-        return view_tensor(model, batch["pixels"], drawn)
+        return view_tensor(model.config, batch["pixels"], drawn)
 
     def rest() -> None:
         with autocast(config, device):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from hae.config import AgeModelConfig
 from hae.models.age import AgeModel
 from hae.precision import exact
 from hae.views import ViewParams, apply_views
@@ -59,7 +60,7 @@ def estimate_faces(
 
     def features(start: int, stop: int) -> Tensor:
         faces = filled(torch.from_numpy(pixels(slice(start, stop))).to(device), chunk)
-        return model.features(view_tensor(model, faces, on_device))[: stop - start]
+        return model.features(view_tensor(model.config, faces, on_device))[: stop - start]
 
     return in_chunks(model, features, n, chunk)
 
@@ -69,9 +70,8 @@ def filled(rows: Tensor, n: int) -> Tensor:
     return torch.cat([rows, rows.new_zeros(n - len(rows), *rows.shape[1:])])
 
 
-def view_tensor(model: AgeModel, faces: Tensor, views: ViewParams) -> Tensor:
+def view_tensor(config: AgeModelConfig, faces: Tensor, views: ViewParams) -> Tensor:
     """Views (b, k, 3, size, size) of faces (b, s, s, 3) uint8, as the network wants them."""
-    config = model.config
     return apply_views(
         faces.permute(0, 3, 1, 2),
         views,

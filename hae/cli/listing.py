@@ -46,13 +46,13 @@ def info(
 def _print_header(text: str) -> None:
     from audit.errors import InputError
     from hae.adapters.zoo import model_path
-    from hae.checkpoint import SUFFIX, read_header
+    from hae.checkpoint import SUFFIX, read_checkpoint
     from hae.cli.training import described
 
     path = model_path(text)
     if path.suffix == ".toml":
         raise InputError(f"{text}: is a spec ({path}) that can be read as it is; give a {SUFFIX}")
-    header = read_header(path)
+    header = read_checkpoint(path).header  # all of it: a cut file must not look whole
     model, made = header.config.model, header.provenance
     head, views, aggregator = model.head, model.views, model.aggregator
     age = {

@@ -77,7 +77,7 @@ class AgeTask:
                 seed=self.config.seed,
                 epoch=batch["epoch"],
             )
-            output = self.model(view_tensor(self.model, batch["pixels"], drawn))
+            output = self.model(view_tensor(self.config.model, batch["pixels"], drawn))
         return self.model.losses(output, AgeTarget(batch["low"], batch["high"]))
 
     def validate(self, device: torch.device) -> dict[str, float]:

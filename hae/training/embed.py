@@ -86,7 +86,7 @@ def _fill(
             pixels = filled(torch.from_numpy(faces.pixels(rows)).to(device), chunk)
             keys = np.zeros(chunk, dtype=np.int64)
             keys[: len(rows)] = faces.sample[rows].view(np.int64)
-            views = view_tensor(model, pixels, views_of(keys).to(device))
+            views = view_tensor(model.config, pixels, views_of(keys).to(device))
             with exact():
                 found = model.features(views)[: len(rows)].half().cpu().numpy()
             if not np.isfinite(found).all():

@@ -13,12 +13,12 @@ from torch import Tensor
 from audit.errors import InputError
 from audit.hashing import Keys, uniforms
 from hae.config import RunConfig, ViewsConfig
-from hae.inference import chunk_size, filled
+from hae.inference import chunk_size, filled, view_tensor
 from hae.models.identity import IdentityModel
 from hae.precision import exact
 from hae.training.batches import Batches, run_batches
 from hae.training.faces import Faces
-from hae.views import ViewParams, apply_views, draw_views, plain_view
+from hae.views import ViewParams, draw_views, plain_view
 
 IntArray = npt.NDArray[np.int64]
 LEAST = 2
@@ -66,16 +66,7 @@ class IdentityTask:
 
     def _images(self, pixels: Tensor, views: ViewParams) -> Tensor:
         """Normalised images (b, 3, size, size) of faces (b, s, s, 3) uint8, one view of each."""
-        config = self.config.model
-        made = apply_views(
-            pixels.permute(0, 3, 1, 2),
-            views,
-            size=config.size,
-            mean=config.mean,
-            std=config.std,
-            channels_last=True,
-        )
-        return made.flatten(0, 1)
+        return view_tensor(self.config.model, pixels, views).flatten(0, 1)
 
     def validate(self, device: torch.device) -> dict[str, float]:
         """Share of the validation photos whose nearest centre is another person's."""

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from audit.result import AuditResult
+from hae.adapters.zoo import ZOO
 from tests.cli.running import FEW, FILES, Command, names_in, refused
 from tests.hae.toys import SPEC, toy_faces, toy_model
 
@@ -143,3 +144,12 @@ def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == "p.parquet: 40 faces, 0 failed\n"
     assert not parts.exists()
+
+
+def test_info_reads_the_whole_checkpoint(hae_audit: Command, tmp_path: Path) -> None:
+    content = ZOO["example"].read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[: len(content) // 2])
+    assert "is truncated or no safetensors file" in refused(hae_audit("info", "cut.safetensors"))
+    done = hae_audit("info", "zoo:example")
+    assert done.returncode == 0
+    assert "4 of each face, combined by sae" in done.stdout

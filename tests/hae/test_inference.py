@@ -40,7 +40,7 @@ def test_estimates_are_the_models_own() -> None:
     model, views = made()
     found = run(model, views)
     with torch.inference_mode():
-        output = model(view_tensor(model, torch.from_numpy(FACES.pixels()), views))
+        output = model(view_tensor(model.config, torch.from_numpy(FACES.pixels()), views))
     np.testing.assert_allclose(found.age, output.age.numpy(), rtol=1e-5)
     assert found.logits is not None
     assert found.logits.shape == (len(FACES), 1, 101)

@@ -66,7 +66,9 @@ def test_features_are_those_of_each_view(model: AgeModel, whole: npt.NDArray[np.
     rows = [0, 100, len(FACES) - 1]
     views = drawn(FACES.sample[rows].view(np.int64))
     with torch.inference_mode():
-        alone = model.features(view_tensor(model, torch.from_numpy(FACES.pixels(rows)), views))
+        alone = model.features(
+            view_tensor(model.config, torch.from_numpy(FACES.pixels(rows)), views)
+        )
     # float16 has 11 bits: half a unit in the last place is 2^-11 of the value
     np.testing.assert_allclose(whole[rows], alone.numpy(), rtol=1e-3, atol=1e-3)
 
