@@ -24,6 +24,7 @@ from audit.errors import InputError
 from audit.files import write_bytes
 from audit.result import FileHash
 from hae.config import RunConfig, Strict
+from hae.data.crop import Crop
 from hae.settings import first_error
 
 FORMAT: Literal["hae-audit/checkpoint/1"] = "hae-audit/checkpoint/1"
@@ -50,6 +51,11 @@ class Provenance(Strict):
     validation_people: int
     unreadable: int
     crop: str
+    """What the network saw of each image, in words."""
+    trained_crop: Crop | None = None
+    """How the training faces were cut before that; None: not stated."""
+    leaky: str | None = None
+    """Why people of the training part may be in the other parts, where that is so."""
     terms: str | None = None
     steps: int
     best_step: int

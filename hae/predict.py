@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.errors import InputError
 from hae.adapters.predictor import Outputs, Predictor
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
 from hae.data.images import Pixels
 from hae.parts import Parts, open_parts
@@ -135,7 +135,7 @@ def _fingerprint(
 ) -> dict[str, object]:
     return {
         "model": [file.sha256 for file in predictor.files],
-        "data": content_hash(manifest),
+        "data": state_hash(manifest),
         "options": {"keep_probabilities": keep_probabilities, "part": PART},
     }
 

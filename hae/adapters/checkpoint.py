@@ -17,6 +17,7 @@ from hae.adapters.predictor import Outputs
 from hae.adapters.spec import InputSpec
 from hae.checkpoint import Checkpoint, Header, read_checkpoint
 from hae.data.core import Manifest, content_hash
+from hae.data.crop import Crop
 from hae.heads.distribution import distribution, spread
 from hae.heads.masses import class_masses
 from hae.inference import estimate_faces
@@ -92,6 +93,11 @@ class AgePredictor:
         whole = manifest.name in seen
         part = any(label.startswith(f"{manifest.name} ") for label in seen)
         return whole or manifest.label in seen or (manifest.split is None and part)
+
+    @property
+    def crop(self) -> Crop | None:
+        """As stated by the data set it was trained on."""
+        return self.header.provenance.trained_crop
 
     @cached_property
     def terms(self) -> str | None:

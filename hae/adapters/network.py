@@ -18,6 +18,7 @@ from hae.adapters.decode import Floats, decode, pixel_values, prepare
 from hae.adapters.predictor import Outputs
 from hae.adapters.spec import InputSpec, ModelSpec, WeightsSpec
 from hae.data.core import Manifest
+from hae.data.crop import Crop
 
 CHUNK = 16
 """Faces per run of the network. Always the same, so that a face's numbers do not depend on how the
@@ -76,6 +77,11 @@ class SpecPredictor:
     def has_seen(self, manifest: Manifest) -> bool:
         """Unknown, so not."""
         return False
+
+    @property
+    def crop(self) -> Crop | None:
+        """As stated by the spec."""
+        return self.spec.input.crop
 
     @cached_property
     def _pixel_values(self) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from audit.result import FileHash
 from hae.adapters.spec import InputSpec
 from hae.data.core import Manifest
+from hae.data.crop import Crop
 
 Outputs = dict[str, npt.NDArray[np.floating[Any]]]
 
@@ -60,6 +61,11 @@ class Predictor(Protocol):
 
     def has_seen(self, manifest: Manifest) -> bool:
         """Whether it was trained or selected on some of these faces, as far as is known."""
+        ...
+
+    @property
+    def crop(self) -> Crop | None:
+        """How the faces it was trained on were cut from their images; None: not known."""
         ...
 
     @property

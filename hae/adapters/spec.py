@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hae.data.crop import Crop
 from hae.settings import checked, read_toml
 
 Triple = tuple[float, float, float]
@@ -72,6 +73,8 @@ class InputSpec(_Strict):
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
     keep: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop: Crop | None = None
+    """How the faces it was trained on were cut before that; left out where it is not known."""
 
     @model_validator(mode="after")
     def _sensible(self) -> InputSpec:

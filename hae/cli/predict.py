@@ -30,6 +30,7 @@ def predict(
     An image that is missing or cannot be decoded keeps its row, with the reason in failure_reason.
     """
     from hae.adapters.zoo import load_model
+    from hae.cli.concerns import concerns_of
     from hae.cli.options import pairs_of
     from hae.cli.progress import run_with_bar
     from hae.cli.work import check_file_target
@@ -41,6 +42,9 @@ def predict(
     manifest = read_data(data, split, pairs_of(map_, "--map", "OURS=THEIRS"))
     predictor = load_model(model)
     parts = parts_of(out)
+    for concern in concerns_of(manifest, predictor):
+        if concern.severity == "serious":
+            typer.echo(f"hae-audit: WARNING: {concern.message}", err=True)
     frame = run_with_bar(manifest, predictor, parts, keep_probabilities=keep_probabilities)
     write_parquet(frame, out)
     Parts(parts).remove()

@@ -50,7 +50,7 @@ def run_of_model(
     terms = [text for text in (predictor.terms, manifest.terms) if text]
     return RunInfo(
         model=predictor.name,
-        simulated=manifest.images is not None,
+        simulated=manifest.drawn,
         data=f"{manifest.label} (the model saw {cut}, {spec.size[1]} x {spec.size[0]} pixels)",
         files=[*predictor.files, *map(file_hash, manifest.files)],
         versions=versions((*ENGINE, *MODELS)),

@@ -14,7 +14,7 @@ from hae.cli.record import run_of_model, run_of_table
 
 if TYPE_CHECKING:
     from audit.predictions import Predictions
-    from audit.result import AuditResult, Concern, RunInfo
+    from audit.result import AuditResult, RunInfo
     from hae.adapters.predictor import Predictor
     from hae.data.core import Manifest
 
@@ -123,6 +123,7 @@ def _of_model(
     from audit.groups import attribute, combinations_of
     from audit.predictions import predictions_from_frame
     from hae.adapters.zoo import load_model
+    from hae.cli.concerns import concerns_of
     from hae.cli.progress import run_with_bar
     from hae.data.readers import read_data
     from hae.parts import parts_of
@@ -145,27 +146,10 @@ def _of_model(
     frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
     predictions = replace(
-        predictions, warnings=(*_concerns(manifest, predictor), *predictions.warnings)
+        predictions, warnings=(*concerns_of(manifest, predictor), *predictions.warnings)
     )
     run = run_of_model(manifest, predictor, options.seed, command)
     return predictions, run, replace(options, by=by, sources={**known, **options.sources})
-
-
-def _concerns(manifest: Manifest, predictor: Predictor) -> list[Concern]:
-    """What to beware of in this model on these faces."""
-    from audit.result import Concern
-
-    found = []
-    if manifest.images is not None:
-        message = "drawn faces: nothing here describes real people"
-        found.append(Concern(code="simulated", severity="info", message=message))
-    if predictor.has_seen(manifest):
-        message = (
-            f"{predictor.name} was trained or selected on faces of this data set; take people it "
-            "has not seen, such as a split of their own"
-        )
-        found.append(Concern(code="trained_on", severity="serious", message=message))
-    return found
 
 
 def _usual(truth: Predictions) -> list[str]:

@@ -9,11 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from audit.errors import InputError
-from hae.data.images import Pixels, load_face
+from hae.data.crop import WHOLE, Crop
+from hae.data.images import Cut, Pixels, load_face
 
+FloatArray = npt.NDArray[np.float64]
 NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -28,6 +32,11 @@ class Images(Protocol):
     @property
     def fingerprint(self) -> str:
         """A text that changes when the pixels may."""
+        ...
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the faces are drawn and belong to no real person."""
         ...
 
     def __call__(
@@ -56,7 +65,18 @@ class Manifest:
     """Who assigned an attribute: ``self_reported``, ``perceived``, ``predicted`` or ``drawn``."""
     terms: str | None = None
     images: Images | None = None
-    """Set where the pixels are made and not read; ``path`` then only names them."""
+    """Set where the pixels do not lie in image files; ``path`` then only names them."""
+    crop: Crop = WHOLE
+    boxes: FloatArray | None = None
+    """(n, 4) left, top, right, bottom of the faces in pixels; NaN where there is none. With
+    ``crop.region == "box"`` a face without a box fails."""
+    rolls: FloatArray | None = None
+    """(n,) how far a face leans, in degrees clockwise as seen; NaN (unknown) counts as upright."""
+    reasons: tuple[str, ...] = ()
+    """Empty, or for each face why its label cannot be used: it fails with these words; "" if it
+    can."""
+    leaky: str | None = None
+    """Set where people of this split may be in the training split too: in words, why."""
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -72,16 +92,42 @@ class Manifest:
         """
         return f"{self.name} {self.split}" if self.split else self.name
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the faces are drawn and belong to no real person."""
+        return self.images is not None and self.images.drawn
+
     def paths(self) -> list[Path]:
         """The image files in the manifest's order; they need not exist."""
         return [self.root / name for name in self.frame["path"]]
+
+    def failure(self, row: int) -> str:
+        """Why a row fails before its image is opened; "" where it does not."""
+        if self.reasons and self.reasons[row]:
+            return self.reasons[row]
+        if self.crop.region == "box" and (self.boxes is None or np.isnan(self.boxes[row]).any()):
+            return "no box of the face"
+        return ""
 
     def faces(self, rows: Sequence[int], size: tuple[int, int], keep: float) -> list[Pixels | str]:
         """Some rows' pixels, or the reasons why not; see :func:`hae.data.images.load_face`."""
         if self.images is not None:
             return self.images(rows, size, keep)
-        names = self.frame["path"]
-        return [load_face(self.root / names.iloc[row], size, keep) for row in rows]
+        return [self.failure(row) or self._load(row, size, keep) for row in rows]
+
+    def _load(self, row: int, size: tuple[int, int], keep: float) -> Pixels | str:
+        return load_face(
+            self.root / self.frame["path"].iloc[row], size, keep, cut=self.cut(row), root=self.root
+        )
+
+    def cut(self, row: int) -> Cut | None:
+        """Where the face lies in its image; None for the image's middle."""
+        if self.crop.region == "image" or self.boxes is None:
+            return None
+        left, top, right, bottom = map(float, self.boxes[row])
+        turned = self.crop.align == "roll" and self.rolls is not None
+        roll = float(np.nan_to_num(self.rolls[row])) if turned and self.rolls is not None else 0.0
+        return Cut((left, top, right, bottom), self.crop.margin, roll)
 
 
 Reader = Callable[[Path, str | None, Mapping[str, str]], Manifest]
@@ -114,25 +160,40 @@ def checked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 
 def content_hash(manifest: Manifest) -> str:
-    """SHA-256 over the manifest's cells and each image's size and time of change, or its recipe.
+    """SHA-256 over the manifest's cells, its crop and each image's size, or the images' recipe.
 
-    An image that appears, vanishes or is replaced changes the hash; where the data set lies does
-    not.
+    It knows a data set again wherever it lies, copied or not. That an image was replaced by another
+    of the same size is not seen; see :func:`state_hash`.
     """
+    return _hash(manifest, times=False)
+
+
+def state_hash(manifest: Manifest) -> str:
+    """As :func:`content_hash`, and each image's time of change: for what is kept between runs."""
+    return _hash(manifest, times=True)
+
+
+def _hash(manifest: Manifest, *, times: bool) -> str:
     digest = hashlib.sha256("\x1f".join(map(str, manifest.frame.columns)).encode())
     for row in manifest.frame.itertuples(index=False):
         digest.update(repr(tuple(row)).encode())
+    if manifest.crop.region == "box":
+        digest.update(manifest.crop.model_dump_json(exclude={"images"}).encode())
+        for part in (manifest.boxes, manifest.rolls):
+            digest.update(b"|" if part is None else np.ascontiguousarray(part).tobytes())
+    if any(manifest.reasons):
+        digest.update("\x1f".join(manifest.reasons).encode())
     if manifest.images is not None:
         digest.update(manifest.images.fingerprint.encode())
         return digest.hexdigest()
     for path in manifest.paths():
-        digest.update(_state(path).encode())
+        digest.update(_state(path, times=times).encode())
     return digest.hexdigest()
 
 
-def _state(path: Path) -> str:
+def _state(path: Path, *, times: bool) -> str:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return "|missing"
-    return f"|{found.st_size},{found.st_mtime_ns}"
+    return f"|{found.st_size},{found.st_mtime_ns}" if times else f"|{found.st_size}"

@@ -16,6 +16,7 @@ import pandas as pd
 from audit.errors import InputError
 from audit.tables import read_table
 from hae.data.core import Manifest, checked
+from hae.data.crop import Crop
 
 SPLITS = ("train", "val")
 AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
@@ -65,6 +66,7 @@ def read_fairface(root: Path, split: str | None, mapping: Mapping[str, str]) -> 
         split=split,
         sources={"gender": "perceived", "race": "perceived"},
         terms=TERMS,
+        crop=Crop(images="FairFace's crops, margin 0.25"),
     )
 
 

@@ -11,6 +11,7 @@ from hae.data.core import NO_SOURCES, Manifest, Reader
 from hae.data.fairface import read_fairface
 from hae.data.manifest import read_manifest
 from hae.data.rendered.reader import read_rendered
+from hae.data.utkface import read_utkface
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ READERS: dict[str, DataSet] = {
         root="default, a TOML file, or key=value,key=value such as people=500,blur=1.5",
         splits="train, val, test (by person)",
         about="faces drawn by this program, every attribute known; biases can be planted",
+    ),
+    "utkface": DataSet(
+        read_utkface,
+        root="the folder of the faces, or of part1 to part3",
+        splits="none; make one with data split",
+        about="age, gender and race in the file names; non-commercial research only",
     ),
 }
 

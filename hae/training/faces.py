@@ -15,7 +15,7 @@ from audit.errors import InputError
 from audit.files import write_text
 from audit.hashing import Keys, text_keys, uniforms
 from audit.predictions import predictions_from_frame
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
 from hae.training.store import locked, new_array
 
@@ -131,7 +131,8 @@ def _truth(manifest: Manifest, *, required: bool) -> tuple[FloatArray, FloatArra
         frame.assign(age_pred=None), task="age", place=f"data set {manifest.label}"
     )
     assert table.truth is not None
-    missing = np.flatnonzero(~table.truth.known)
+    usable = np.array([not manifest.failure(row) for row in range(len(frame))])
+    missing = np.flatnonzero(~table.truth.known & usable)
     if required and len(missing):
         raise InputError(
             f"data set {manifest.label}: {len(missing):,} of {len(frame):,} faces have no age, the "
@@ -153,7 +154,7 @@ def _people(manifest: Manifest, sample: Keys) -> Keys:
 def _pixels(
     manifest: Manifest, size: int, keep: float, cache: Path, progress: Callable[[int], object]
 ) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    print_ = sha256(f"{content_hash(manifest)}|{size}|{keep!r}".encode()).hexdigest()[:16]
+    print_ = sha256(f"{state_hash(manifest)}|{size}|{keep!r}".encode()).hexdigest()[:16]
     array, reasons = cache / f"faces-{print_}.npy", cache / f"faces-{print_}.json"
     with locked(array.with_suffix(".lock")):
         if not (array.is_file() and reasons.is_file()):

@@ -19,7 +19,7 @@ from audit.tables import file_hash
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, Provenance, read_checkpoint
 from hae.config import CHECKPOINT, RunConfig
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, content_hash, state_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
 from hae.training.first import first_weights, has_seen, inherited, parent_of, weights_file
 from hae.training.fit import BEST, RESUME
@@ -71,6 +71,11 @@ class Order:
         return tuple(content_hash(manifest) for manifest in self.manifests)
 
     @cached_property
+    def states(self) -> tuple[str, ...]:
+        """The same with the images' times of change: a run goes on with the very same files."""
+        return tuple(state_hash(manifest) for manifest in self.manifests)
+
+    @cached_property
     def files(self) -> tuple[FileHash, ...]:
         """Hashes of the label files as they were when the run began."""
         paths = [path for manifest in self.manifests for path in manifest.files]
@@ -103,8 +108,8 @@ def open_run(order: Order) -> bool:
     """
     wanted = {
         "config": order.config.model_dump(mode="json"),
-        "train": order.content[0],
-        "validation": order.content[1] if order.validation else None,
+        "train": order.states[0],
+        "validation": order.states[1] if order.validation else None,
         "files": [file.sha256 for file in order.files],
         "init": order.init and read_checkpoint(order.init).header.digest,
         "weights": _hash_of(weights_file(order.init, order.config)),
@@ -229,6 +234,8 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
         validation_people=parts.validation.people,
         unreadable=parts.unreadable,
         crop=f"the middle {100 * model.keep:g} % of each side, {model.size} x {model.size} pixels",
+        trained_crop=order.train.crop,
+        leaky=next((m.leaky for m in order.manifests if m.leaky), None),
         terms="; ".join(terms) or None,
         steps=order.config.steps,
         best_step=best_step,

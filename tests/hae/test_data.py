@@ -69,7 +69,7 @@ def test_fairface_refuses(tmp_path: Path, rows: str, header: str, message: str) 
     [
         ("fairface", None, "must be NAME:ROOT"),
         ("fairface:", None, "must be NAME:ROOT"),
-        ("utkface:x", None, "no data set 'utkface'; known are fairface, manifest"),
+        ("faces:x", None, "no data set 'faces'; known are"),
         ("fairface:/nowhere", None, "no such folder"),
         ("fairface:/nowhere", "test", "--split 'test': fairface has train and val"),
         ("manifest:/nowhere.csv", None, "no such file"),

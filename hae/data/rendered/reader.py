@@ -12,6 +12,7 @@ from PIL import Image
 
 from audit.errors import InputError
 from hae.data.core import Manifest, checked
+from hae.data.crop import Crop
 from hae.data.images import Pixels, fit_face
 from hae.data.rendered.paint import VERSION, paint
 from hae.data.rendered.people import SPLITS, cohort
@@ -35,6 +36,11 @@ class RenderedImages:
     def fingerprint(self) -> str:
         """The renderer's version, the split and the spec."""
         return f"rendered/{VERSION} {self.split or 'all'} {self.spec.model_dump_json()}"
+
+    @property
+    def drawn(self) -> bool:
+        """Yes."""
+        return True
 
     def __call__(
         self, rows: Sequence[int], size: tuple[int, int], keep: float
@@ -81,6 +87,7 @@ def read_rendered(root: Path, split: str | None, mapping: Mapping[str, str]) -> 
         sources=SOURCES,
         terms=TERMS,
         images=RenderedImages(spec, params, split),
+        crop=Crop(images="drawn faces"),
     )
 
 
