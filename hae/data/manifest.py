@@ -1,15 +1,21 @@
-"""Any table with a path column: CSV or Parquet, one row per face."""
+"""Any table with a path column: CSV or Parquet, one row per face; and how one is written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from audit.errors import InputError
+from audit.files import write_text
 from audit.tables import read_table, rename
+from hae.data.card import Card, card_of, read_card, write_card
 from hae.data.core import Manifest, checked
+from hae.data.crop import MARGIN, WHOLE, Crop
+from hae.data.places import REASON, take_places, with_places
 
 
 def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) -> Manifest:
@@ -17,7 +23,10 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
 
     Columns: ``path``; optionally ``sample_id`` (else the path), ``subject_id``, ``age`` (years or
     a band such as ``20-29``) or ``age_low`` and ``age_high``, ``expression``, ``weight``,
-    ``split``, and any attributes.
+    ``split``, and any attributes. With ``box_left``, ``box_top``, ``box_right`` and ``box_bottom``
+    (pixels) the faces are cut out of their images; ``roll`` (degrees, clockwise as seen), or
+    ``left_eye_x`` to ``right_eye_y``, says how they lean. A row with a ``label_error`` fails with
+    these words. A card beside the table (``data split`` writes one) adds where it comes from.
 
     Parameters
     ----------
@@ -38,6 +47,7 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
             f"--data manifest:{table}: is a folder; give the CSV or Parquet table that lists the "
             "images"
         )
+    card = read_card(table)
     frame = rename(read_table(table), mapping, table.name)
     if "path" not in frame.columns:
         raise InputError(
@@ -48,13 +58,54 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
         frame = _only(frame, split, table.name)
     if "sample_id" not in frame.columns:
         frame.insert(0, "sample_id", frame["path"])
-    return Manifest(
+    frame, boxes, rolls = take_places(checked(frame, table.name), table.name)
+    reasons = frame.pop(REASON).fillna("").astype("str") if REASON in frame.columns else ()
+    manifest = Manifest(
         name=table.stem,
         root=table.parent,
-        frame=checked(frame, table.name),
+        frame=frame,
         files=(table,),
         split=split,
+        crop=WHOLE if boxes is None else Crop(images="scenes", region="box", margin=MARGIN),
+        boxes=boxes,
+        rolls=rolls,
+        reasons=tuple(reasons),
     )
+    return manifest if card is None else with_card(manifest, card)
+
+
+def with_card(manifest: Manifest, card: Card) -> Manifest:
+    """A manifest with what its card says of all its faces."""
+    alone = card.leaky.get(manifest.split or "") or card.leaky.get("")
+    every = "; ".join(f"{name or 'all'}: {why}" for name, why in sorted(card.leaky.items()))
+    return replace(
+        manifest,
+        name=card.name,
+        crop=card.crop,
+        sources=card.sources,
+        terms=card.terms,
+        leaky=alone if manifest.split else every or None,
+    )
+
+
+def write_manifest(
+    manifest: Manifest,
+    table: Path,
+    made: str | None = None,
+    leaky: Mapping[str, str] | None = None,
+) -> None:
+    """Write a manifest as a CSV that :func:`read_manifest` reads, and its card beside it.
+
+    Paths become relative to the table's folder, so that both may move together.
+    """
+    frame = with_places(manifest)
+    folder = table.parent.resolve()
+    frame["path"] = [
+        Path(os.path.relpath(manifest.root.absolute() / name, folder)).as_posix()
+        for name in frame["path"]
+    ]
+    write_text(table, frame.to_csv(index=False))
+    write_card(card_of(manifest, table, made, None if leaky is None else dict(leaky)), table)
 
 
 def _only(frame: pd.DataFrame, split: str, place: str) -> pd.DataFrame:
