@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from audit.errors import InputError
 from audit.files import write_text
@@ -15,7 +15,7 @@ from audit.tables import file_hash
 from hae.config import Strict
 from hae.data.core import Manifest
 from hae.data.crop import Crop
-from hae.settings import first_error
+from hae.settings import checked
 
 SUFFIX = ".card.json"
 
@@ -24,8 +24,8 @@ class Card(Strict):
     """Where faces come from and what holds for all of them.
 
     ``made`` says in words how the table came about, such as by which protocol it was split.
-    ``leaky``: for each split whose people may also be in another, why (under "" for all). ``table`` is the SHA-256 of
-    the table, which must not change behind its card.
+    ``leaky``: for each split whose people may also be in another, why (under "" for all).
+    ``table`` is the SHA-256 of the table, which must not change behind its card.
     """
 
     format: Literal["hae-audit/data/1"] = "hae-audit/data/1"
@@ -79,9 +79,12 @@ def read_card(table: Path) -> Card | None:
     if not path.is_file():
         return None
     try:
-        card = Card.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise InputError(f"{path}: is no card of faces: {first_error(Card, error)}") from None
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no JSON object, so no card of faces")
+    card = checked(Card, content, str(path))
     if card.table != file_hash(table).sha256:
         raise InputError(
             f"{table}: was changed after {path.name} was written, which vouches for its split; "
