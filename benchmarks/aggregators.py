@@ -1,6 +1,6 @@
 """HAE beside its controls on drawn faces of people held out.
 
-    python benchmarks/aggregators.py --backbone BACKBONE.safetensors [--seeds 1 2 3]
+    python -m benchmarks.aggregators --backbone BACKBONE.safetensors [--seeds 1 2 3]
         [--out benchmarks/results/aggregators.json]
 
 BACKBONE is stage 1 of the example (README). Every arm is stage 2 with the same frozen backbone,
@@ -19,25 +19,17 @@ import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from PIL import Image
 from sklearn.linear_model import Ridge
 
-from audit import audit
-from hae.adapters.checkpoint import load_checkpoint
-from hae.config import RunConfig
+from benchmarks.arms import beside, config_of, estimates_of, print_beside, trained
 from hae.data.core import Manifest
 from hae.data.readers import read_data
 from hae.data.rendered.spec import noise_floor, read_spec
-from hae.predict import predict
-from hae.settings import checked, read_toml, with_settings
-from hae.training.run import Order
-from hae.training.train_age import train_age
 
 ARMS = {
     "sae": [],
@@ -52,41 +44,13 @@ SIDE = 16
 ALPHAS = 10.0 ** np.arange(-2, 5)
 
 
-class Silent:
-    """Tells nobody; fulfils the report of a training run."""
-
-    def stage(self, text: str, total: int) -> Any:
-        """Nothing."""
-        return lambda done: None
-
-    def step(self, step: int, figures: Any) -> None:
-        """Nothing."""
-
-    def notice(self, text: str) -> None:
-        """Nothing."""
-
-
-def config_of(arm: str, seed: int, args: argparse.Namespace) -> RunConfig:
-    """The recipe of the example with another aggregator and seed; only the backbone is given."""
+def trained_arm(arm: str, seed: int, args: argparse.Namespace) -> Path:
+    """Train one arm with its aggregator and seed, or find it; only the backbone is given."""
     more = [] if args.steps is None else [f"steps={args.steps}"]
     first = f"model.backbone.init={args.backbone}"
-    settings = [*ARMS[arm], f"seed={seed}", f"name={arm}", first, *more]
-    return checked(RunConfig, with_settings(read_toml(RECIPE, "the recipe"), settings), RECIPE.name)
-
-
-def trained(arm: str, seed: int, args: argparse.Namespace) -> Path:
-    """Train one arm, or find it trained."""
-    order = Order(
-        train=read_data(args.faces, "train"),
-        validation=read_data(args.faces, "val"),
-        config=config_of(arm, seed, args),
-        out=args.work / f"{arm}-{seed}",
-        cache=args.work / "cache",
-        init=None,
-        devices=1,
-        versions={},
-    )
-    return train_age(order, Silent())
+    config = config_of(RECIPE, [*ARMS[arm], f"seed={seed}", f"name={arm}", first, *more])
+    parts = read_data(args.faces, "train"), read_data(args.faces, "val")
+    return trained(config, *parts, args.work / f"{arm}-{seed}", args.work / "cache")
 
 
 def pixels(manifest: Manifest) -> npt.NDArray[np.float64]:
@@ -114,44 +78,6 @@ def baselines(data: str) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def beside(test: Manifest, estimates: dict[str, npt.NDArray[np.float64]]) -> dict[str, Any]:
-    """MAE of every arm and its difference from ``sae``, paired by person.
-
-    The arms are the groups of one table in which every person has a row in each of them, so the
-    engine's differences between groups that share people are paired.
-    """
-    known = test.frame[["sample_id", "subject_id", "age"]]
-    tables = [
-        known.assign(sample_id=known["sample_id"] + f"/{arm}", arm=arm, age_pred=values)
-        for arm, values in estimates.items()
-    ]
-    result = audit(pd.concat(tables, ignore_index=True), task="age", by=["arm"], n_boot=0)
-    rows = [row for row in result.metrics if row.metric == "mae" and row.group]
-    gaps = [
-        gap
-        for gap in result.gaps
-        if gap.metric == "mae" and gap.kind == "difference" and {"arm": "sae"} in (gap.a, gap.b)
-    ]
-    return {
-        "mae": {
-            str(row.group["arm"]): {"value": row.value, "low": row.low, "high": row.high}
-            for row in rows
-        },
-        "sae_minus": {_other(gap)[0]: _other(gap)[1] for gap in gaps},
-    }
-
-
-def _other(gap: Any) -> tuple[str, dict[str, float]]:
-    """The arm that sae is compared with, and MAE(sae) - MAE(arm)."""
-    if gap.a == {"arm": "sae"}:
-        return gap.b["arm"], {"value": gap.value, "low": gap.low, "high": gap.high, "p": gap.p}
-    return gap.a["arm"], {"value": -gap.value, "low": -gap.high, "high": -gap.low, "p": gap.p}
-
-
-def _shown(row: dict[str, float]) -> str:
-    return f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-
-
 def main() -> None:
     """Train, predict, compare, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,16 +95,15 @@ def main() -> None:
         estimates, seconds = {}, {}
         for arm in ARMS:
             start = time.perf_counter()
-            path = trained(arm, seed, args)
+            path = trained_arm(arm, seed, args)
             seconds[arm] = round(time.perf_counter() - start, 1)
-            frame = predict(test, load_checkpoint(path), workers=1)
-            estimates[arm] = frame["age_pred"].to_numpy(dtype=float)
-        found = beside(test, {**estimates, **fixed})
-        runs.append({"seed": seed, "seconds": seconds, **found})
-        for arm, row in found["mae"].items():
-            print(f"seed {seed} {arm:24} MAE {_shown(row)}")
-        for arm, row in found["sae_minus"].items():
-            print(f"seed {seed} sae - {arm:18} {_shown(row)}")
+            estimates[arm] = estimates_of(path, test)
+        found = beside(test, {**estimates, **fixed}, arm="sae")
+        print_beside(found, "sae", f"seed {seed} ")
+        mae = found["mae"]
+        runs.append(
+            {"seed": seed, "seconds": seconds, "mae": mae["figures"], "sae_minus": mae["sae_minus"]}
+        )
     record = {
         "faces": args.faces,
         "test_faces": len(test),

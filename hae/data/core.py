@@ -75,6 +75,8 @@ class Manifest:
     reasons: tuple[str, ...] = ()
     """Empty, or for each face why its label cannot be used: it fails with these words; "" if it
     can."""
+    made: str | None = None
+    """How the table came about, such as by which protocol it was split."""
     leaky: str | None = None
     """Set where people of this split may be in the training split too: in words, why."""
 

@@ -84,6 +84,7 @@ def with_card(manifest: Manifest, card: Card) -> Manifest:
         crop=card.crop,
         sources=card.sources,
         terms=card.terms,
+        made=card.made,
         leaky=alone if manifest.split else every or None,
     )
 

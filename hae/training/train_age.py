@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from hae.training.run import (
     provenance,
     stored,
 )
-from hae.views import ViewParams, draw_views, fixed_views
+from hae.views import ViewParams, draw_views, fixed_views, plain_view
 
 EXACT, BANDS = ("mae", "bias", "cs5"), ("band_distance", "within_band_accuracy")
 """Figures that a checkpoint keeps, by how the ages are known."""
@@ -63,7 +64,7 @@ def train_age(order: Order, report: Report) -> Path:
     torch.manual_seed(order.config.seed)
     model = AgeModel(order.config.model)
     init = begin(model, model.backbone.network, order, report)
-    views = fixed_views(order.config.model.views, seed=order.config.seed)
+    views = test_views(order.config)
     embedded = _embedded(order, model, parts, views, report) if order.config.embed_views else None
     task = AgeTask(model, order.config, parts.train, parts.validation, views, embedded)
     fitted = fit(task, order.config, order.out, devices=order.devices, tell=report.step)
@@ -83,6 +84,17 @@ def train_age(order: Order, report: Report) -> Path:
         write_checkpoint(path, header, {**_named("model", tensors), **view_tensors(views)})
         close_run(order)
     return path
+
+
+def test_views(config: RunConfig) -> ViewParams:
+    """The views of validation and prediction: K fixed ones, or the plain face for a single view.
+
+    One view drawn at random may lack a corner or be turned; nothing averages that out, and the
+    paper's network of one view is judged on the plain face too.
+    """
+    if config.model.aggregator.name == "single":
+        return plain_view()
+    return fixed_views(config.model.views, seed=config.seed)
 
 
 def view_tensors(views: ViewParams) -> dict[str, torch.Tensor]:
@@ -126,13 +138,18 @@ def _embedded(
         parts.validation,
         lambda keys: views,
         views.k,
-        f"fixed {recipe} {views.k} {order.states[-1]}",
+        f"fixed {_print_of(views)} {order.states[-1]}",
         order.cache,
         device,
         report.stage("embedding the validation faces", len(parts.validation)),
     )
     model.train()
     return Embedded(train, validation)
+
+
+def _print_of(views: ViewParams) -> str:
+    parts = (views.theta, views.colour, views.box)
+    return sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
 
 
 def _temperature(found: AgeEstimates, faces: Faces, config: RunConfig) -> float:

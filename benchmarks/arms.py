@@ -1,0 +1,127 @@
+"""What the benchmarks of age models share: arms trained alike, compared on the same faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit import audit
+from hae.adapters.checkpoint import load_checkpoint
+from hae.config import RunConfig
+from hae.data.core import Manifest
+from hae.predict import predict
+from hae.settings import checked, read_toml, with_settings
+from hae.training.run import Order
+from hae.training.train_age import train_age
+
+Estimates = Mapping[str, npt.NDArray[np.float64]]
+
+
+class Silent:
+    """Tells nobody; fulfils the report of a training run."""
+
+    def stage(self, text: str, total: int) -> Any:
+        """Nothing."""
+        return lambda done: None
+
+    def step(self, step: int, figures: Any) -> None:
+        """Nothing."""
+
+    def notice(self, text: str) -> None:
+        """Nothing."""
+
+
+def config_of(recipe: Path, settings: Sequence[str]) -> RunConfig:
+    """A recipe with settings over it."""
+    content = with_settings(read_toml(recipe, "the recipe"), settings)
+    return checked(RunConfig, content, recipe.name)
+
+
+def trained(
+    config: RunConfig, train: Manifest, validation: Manifest | None, out: Path, cache: Path
+) -> Path:
+    """Train an arm, or find it trained."""
+    order = Order(
+        train=train,
+        validation=validation,
+        config=config,
+        out=out,
+        cache=cache,
+        init=None,
+        devices=1,
+        versions={},
+    )
+    return train_age(order, Silent())
+
+
+def estimates_of(checkpoint: Path, test: Manifest) -> npt.NDArray[np.float64]:
+    """Estimates of the test faces in years, (n,); NaN where an image cannot be read."""
+    frame = predict(test, load_checkpoint(checkpoint), workers=1)
+    return frame["age_pred"].to_numpy(dtype=float)
+
+
+def beside(
+    test: Manifest, estimates: Estimates, *, arm: str, metrics: Sequence[str] = ("mae",)
+) -> dict[str, Any]:
+    """Figures of every arm, and how ``arm`` differs from the others, paired by person.
+
+    The arms are the groups of one table in which every person has a row in each of them, so the
+    engine's differences between groups that share people are paired. A face that names no person is
+    one.
+
+    Returns
+    -------
+    figures
+        For each metric ``{"figures": {arm: interval}, "<arm>_minus": {other: interval and p}}``.
+    """
+    keep = ["sample_id", "subject_id", "age"]
+    known = test.frame[[name for name in keep if name in test.frame.columns]].copy()
+    person = known["subject_id"] if "subject_id" in known.columns else pd.Series(index=known.index)
+    known["subject_id"] = person.astype("str").where(person.notna(), known["sample_id"])
+    tables = [
+        known.assign(sample_id=known["sample_id"] + f"/{name}", arm=name, age_pred=values)
+        for name, values in estimates.items()
+    ]
+    result = audit(pd.concat(tables, ignore_index=True), task="age", by=["arm"], n_boot=0)
+    found: dict[str, Any] = {}
+    for metric in metrics:
+        rows = [row for row in result.metrics if row.metric == metric and row.group]
+        gaps = [
+            gap
+            for gap in result.gaps
+            if gap.metric == metric and gap.kind == "difference" and {"arm": arm} in (gap.a, gap.b)
+        ]
+        found[metric] = {
+            "figures": {
+                str(row.group["arm"]): {"value": row.value, "low": row.low, "high": row.high}
+                for row in rows
+            },
+            f"{arm}_minus": dict(_other(gap, arm) for gap in gaps),
+        }
+    return found
+
+
+def _other(gap: Any, arm: str) -> tuple[str, dict[str, float]]:
+    """The other arm, and M(arm) - M(other)."""
+    if gap.a == {"arm": arm}:
+        return gap.b["arm"], {"value": gap.value, "low": gap.low, "high": gap.high, "p": gap.p}
+    return gap.a["arm"], {"value": -gap.value, "low": -gap.high, "high": -gap.low, "p": gap.p}
+
+
+def shown(row: Mapping[str, float]) -> str:
+    """A figure with its interval."""
+    return f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+
+
+def print_beside(found: Mapping[str, Any], arm: str, before: str = "") -> None:
+    """Print what :func:`beside` found."""
+    for metric, parts in found.items():
+        for name, row in parts["figures"].items():
+            print(f"{before}{name:24} {metric} {shown(row)}")
+        for name, row in parts[f"{arm}_minus"].items():
+            print(f"{before}{arm} - {name:18} {metric} {shown(row)}")
