@@ -48,11 +48,12 @@ def run_of_model(
     spec = predictor.input_spec
     made = f"{manifest.made}; " if manifest.made else ""
     cut = "each whole image" if spec.keep == 1 else f"the middle {100 * spec.keep:g} % of each side"
+    side = f"{spec.size[1]} x {spec.size[0]} pixels"
     terms = [text for text in (predictor.terms, manifest.terms) if text]
     return RunInfo(
         model=predictor.name,
         simulated=manifest.drawn,
-        data=f"{manifest.label} ({made}the model saw {cut}, {spec.size[1]} x {spec.size[0]} pixels)",
+        data=f"{manifest.label} ({made}the model saw {cut}, {side})",
         files=[*predictor.files, *map(file_hash, manifest.files)],
         versions=versions((*ENGINE, *MODELS)),
         seed=seed,

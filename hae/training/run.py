@@ -176,6 +176,8 @@ def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> L
             "and count as a person each, so a person held out may be trained on with another "
             "photo; where the table says whose they are, name its column subject_id (--map)"
         )
+    if manifest.leaky:
+        report.notice(f"{manifest.label}: {manifest.leaky}")
     if loaded.unreadable:
         name, reason = loaded.unreadable[0]
         report.notice(
