@@ -14,7 +14,14 @@ from pathlib import Path
 
 from hae.data.core import Manifest
 from hae.data.crop import Crop
-from hae.data.names import Parsed, from_names, image_files, no_mapping, no_split
+from hae.data.names import (
+    DataSet,
+    Parsed,
+    from_names,
+    image_files,
+    no_mapping,
+    no_split,
+)
 
 TERMS = "UTKFace: non-commercial research only; rights of the photos remain with their owners"
 _NAME = re.compile(r"^(\d{1,3})_([01])_([0-4])_(\d+) ?\.?(?:jpg)(?:\.chip\.jpg)?$", re.IGNORECASE)
@@ -73,3 +80,13 @@ def _parsed(path: str) -> Parsed:
     if not 1 <= int(age) <= OLDEST:
         return f"the age in its name is {age}, must be 1 to {OLDEST}"
     return {"age": str(int(age)), "gender": GENDERS[int(gender)], "race": RACES[int(race)]}
+
+
+DATA = DataSet(
+    read_utkface,
+    root="the folder of the faces, or of part1 to part3",
+    splits="none; make one with data split",
+    about="age, gender and race in the file names",
+    terms=TERMS,
+    counts=COUNTS,
+)
