@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import typer
@@ -95,3 +96,14 @@ def data_list() -> None:
         typer.echo(f"{name}: {entry.about}")
         typer.echo(f"  --data {name}:ROOT  ROOT is {entry.root}")
         typer.echo(f"  --split SPLIT  {entry.splits}")
+        typer.echo(f"  terms  {entry.terms}")
+        if entry.counts:
+            typer.echo(f"  published  {_published(entry.counts)}")
+
+
+def _published(counts: Mapping[str, Mapping[str, int]]) -> str:
+    parts = []
+    for split, found in counts.items():
+        people = f" of {found['people']:,} people" if "people" in found else ""
+        parts.append(f"{f'{split}: ' if split else ''}{found['usable']:,} faces{people}")
+    return "; ".join(parts)

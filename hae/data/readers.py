@@ -3,52 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from audit.errors import InputError
-from hae.data.core import NO_SOURCES, Manifest, Reader
-from hae.data.fairface import read_fairface
+from hae.data import (
+    adience,
+    afad,
+    agedb,
+    all_age_faces,
+    appa_real,
+    cacd2000,
+    clap2016,
+    fairface,
+    fgnet,
+    imdb_clean,
+    lagenda,
+    mivolo,
+    morph,
+    utkface,
+)
+from hae.data.core import NO_SOURCES, Manifest
 from hae.data.manifest import read_manifest
+from hae.data.names import DataSet
+from hae.data.pack_reader import read_pack
+from hae.data.rendered.reader import TERMS as RENDERED_TERMS
 from hae.data.rendered.reader import read_rendered
-from hae.data.utkface import read_utkface
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A reader and what to tell about it."""
-
-    read: Reader
-    root: str
-    splits: str
-    about: str
-
 
 READERS: dict[str, DataSet] = {
-    "fairface": DataSet(
-        read_fairface,
-        root="the folder with fairface_label_val.csv and val/",
-        splits="val (default), train",
-        about="perceived age band, gender and race; CC BY 4.0",
-    ),
+    "adience": adience.DATA,
+    "afad": afad.DATA,
+    "agedb": agedb.DATA,
+    "all-age-faces": all_age_faces.DATA,
+    "appa-real": appa_real.DATA,
+    "cacd2000": cacd2000.DATA,
+    "clap2016": clap2016.DATA,
+    "fairface": fairface.DATA,
+    "fgnet": fgnet.DATA,
+    "imdb-clean": imdb_clean.DATA,
+    "lagenda": lagenda.DATA,
     "manifest": DataSet(
         read_manifest,
         root="a CSV or Parquet table with a column path",
         splits="the values of its column split",
         about="your own images; every other column is truth or attribute",
+        terms="yours, or those of the card beside the table",
+    ),
+    "mivolo": mivolo.DATA,
+    "morph": morph.DATA,
+    "pack": DataSet(
+        read_pack,
+        root="a folder that data pack wrote",
+        splits="the values of its column split, or the split that was packed",
+        about="the decoded faces of another data set, mapped into memory",
+        terms="those of the data set that was packed",
     ),
     "rendered": DataSet(
         read_rendered,
         root="default, a TOML file, or key=value,key=value such as people=500,blur=1.5",
         splits="train, val, test (by person)",
         about="faces drawn by this program, every attribute known; biases can be planted",
+        terms=RENDERED_TERMS,
     ),
-    "utkface": DataSet(
-        read_utkface,
-        root="the folder of the faces, or of part1 to part3",
-        splits="none; make one with data split",
-        about="age, gender and race in the file names; non-commercial research only",
-    ),
+    "utkface": utkface.DATA,
 }
 
 
