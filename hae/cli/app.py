@@ -6,6 +6,7 @@ import typer
 
 from hae.cli.evaluate import evaluate
 from hae.cli.listing import data_list, info, schema
+from hae.cli.pack import data_pack, data_verify
 from hae.cli.predict import predict
 from hae.cli.report import report
 from hae.cli.train import train
@@ -28,3 +29,5 @@ app.command()(info)
 app.add_typer(train, name="train")
 app.add_typer(data, name="data")
 data.command("list")(data_list)
+data.command("pack")(data_pack)
+data.command("verify")(data_verify)

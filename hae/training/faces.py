@@ -17,6 +17,7 @@ from audit.hashing import Keys, text_keys, uniforms
 from audit.predictions import predictions_from_frame
 from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
+from hae.data.pack_reader import PackedFaces
 from hae.training.store import locked, new_array
 
 BATCH = 256
@@ -87,6 +88,8 @@ def load_faces(
 ) -> Loaded:
     """Decode every face of a manifest into one memory-mapped file, or find it there.
 
+    A pack that has just these pixels is used as it is.
+
     Parameters
     ----------
     manifest : Manifest
@@ -106,7 +109,7 @@ def load_faces(
         A face has no age though ``truth`` is asked, or no image can be read.
     """
     low, high = _truth(manifest, required=truth)
-    pixels, reasons = _pixels(manifest, size, keep, cache, progress)
+    pixels, rows, reasons = _pixels(manifest, size, keep, cache, progress)
     names = manifest.frame["sample_id"].tolist()
     unreadable = tuple((names[row], why) for row, why in enumerate(reasons) if why)
     if len(unreadable) == len(names):
@@ -116,7 +119,7 @@ def load_faces(
         )
     sample = text_keys(names, "sample")
     person = _people(manifest, sample)
-    faces = Faces(pixels, np.arange(len(names)), sample, person, low, high)
+    faces = Faces(pixels, rows, sample, person, low, high)
     readable = np.flatnonzero([not why for why in reasons])
     order = np.argsort(sample[readable], kind="stable")  # the order of rows must not matter
     return Loaded(faces.take(readable[order]), unreadable, int((person == sample).sum()))
@@ -153,7 +156,12 @@ def _people(manifest: Manifest, sample: Keys) -> Keys:
 
 def _pixels(
     manifest: Manifest, size: int, keep: float, cache: Path, progress: Callable[[int], object]
-) -> tuple[npt.NDArray[np.uint8], list[str]]:
+) -> tuple[npt.NDArray[np.uint8], IntArray, list[str]]:
+    """A file of pixels, each face's row in it, and why a face has none."""
+    packed = manifest.images
+    if isinstance(packed, PackedFaces) and packed.holds((size, size), keep):
+        progress(len(manifest))
+        return packed.pixels, packed.rows, list(packed.reasons)
     print_ = sha256(f"{state_hash(manifest)}|{size}|{keep!r}".encode()).hexdigest()[:16]
     array, reasons = cache / f"faces-{print_}.npy", cache / f"faces-{print_}.json"
     with locked(array.with_suffix(".lock")):
@@ -167,7 +175,8 @@ def _pixels(
             write_text(reasons, json.dumps(found))
         else:
             progress(len(manifest))
-    return np.load(array, mmap_mode="r"), json.loads(reasons.read_text(encoding="utf-8"))
+    found = json.loads(reasons.read_text(encoding="utf-8"))
+    return np.load(array, mmap_mode="r"), np.arange(len(manifest)), found
 
 
 def _decode(
