@@ -13,7 +13,7 @@ from audit.errors import InputError
 from hae.adapters.predictor import Outputs, Predictor
 from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
-from hae.data.images import Pixels
+from hae.data.images import Pixels, leaves
 from hae.parts import Parts, open_parts
 
 PART = 1024
@@ -127,6 +127,11 @@ def check_images(manifest: Manifest) -> None:
         raise InputError(
             f"data set {manifest.label}: none of its {len(paths):,} images exists, beginning with "
             f"{paths[0]}; is the folder right?"
+        )
+    if all(leaves(path, manifest.root) for path in paths):
+        raise InputError(
+            f"data set {manifest.label}: all its images, beginning with {paths[0]}, lie behind a "
+            f"symbolic link out of {manifest.root}; give the real folder"
         )
 
 

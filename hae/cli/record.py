@@ -47,7 +47,9 @@ def run_of_model(
 
     spec = predictor.input_spec
     made = f"{manifest.made}; " if manifest.made else ""
-    cut = "each whole image" if spec.keep == 1 else f"the middle {100 * spec.keep:g} % of each side"
+    cut = manifest.crop.described() if manifest.crop.region == "box" else "each whole image"
+    if spec.keep < 1:
+        cut = f"the middle {100 * spec.keep:g} % of each side of {cut.removeprefix('each ')}"
     side = f"{spec.size[1]} x {spec.size[0]} pixels"
     terms = [text for text in (predictor.terms, manifest.terms) if text]
     return RunInfo(

@@ -68,7 +68,7 @@ def load_face(
     """
     try:
         if root is not None and leaves(path, root):
-            return "a symbolic link that leaves the data set's folder"
+            return "a symbolic link out of the data set's folder; give the real one"
         with Image.open(path) as image:
             return fit_face(image, size, keep) if cut is None else cut_face(image, size, keep, cut)
     except FileNotFoundError:

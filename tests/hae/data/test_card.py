@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_broken_card(manifest: Manifest, tmp_path: Path, text: str) -> None:
         read_data(f"manifest:{table}")
 
 
-def own_table(path: Path, **columns: list[object]) -> str:
+def own_table(path: Path, **columns: Sequence[object]) -> str:
     pd.DataFrame({"path": ["images/a.png", "images/b.png"], **columns}).to_csv(path, index=False)
     return f"manifest:{path}"
 
@@ -141,5 +142,6 @@ def test_copied_data_is_known_again_and_replaced_files_are_noticed(
         os.utime(path, (1, 1))
     assert content_hash(copy) == content_hash(manifest)
     assert state_hash(copy) != state_hash(manifest)
-    moved = replace(manifest, boxes=manifest.boxes + 1)  # type: ignore[operator]
+    assert manifest.boxes is not None
+    moved = replace(manifest, boxes=manifest.boxes + 1)
     assert content_hash(moved) != content_hash(manifest)

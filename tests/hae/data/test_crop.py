@@ -113,7 +113,7 @@ def test_link_that_leaves_the_folder_is_refused(tmp_path: Path, squares: Path) -
     (root / "outside.png").symlink_to(squares)
     (root / "inside.png").symlink_to(root / "inner" / "own.png")
     out = load_face(root / "outside.png", (4, 4), 1.0, root=root)
-    assert out == "a symbolic link that leaves the data set's folder"
+    assert out == "a symbolic link out of the data set's folder; give the real one"
     assert not isinstance(load_face(root / "inside.png", (4, 4), 1.0, root=root), str)
     linked = tmp_path / "link"
     linked.symlink_to(root)  # the folder itself may be a link

@@ -25,6 +25,7 @@ from hae.training.faces import hold_out, load_faces
 from hae.training.module import Training
 from hae.training.run import stored
 from hae.training.train_age import train_age, validation_metrics
+from hae.views import plain_view
 from tests.hae.training.toys import SHORT, Told, grey_faces, order, write_faces
 
 
@@ -105,6 +106,17 @@ def test_the_best_step_is_the_one_with_the_least_distance(
     # fp16 the weights keep 11 bits.
     close = 1e-5 if storage == "fp32" else 0.1
     assert made.metrics["mae"] == pytest.approx(min(judged.values()), abs=close)
+
+
+def test_a_single_view_is_the_plain_face(table: Path, tmp_path: Path, first: Path) -> None:
+    """One random view may lack a corner; the single-view control must not be judged on that."""
+    one = (*SHORT, "model.aggregator.name=single", "selection_views=1")
+    path = train_age(order(table, tmp_path / "b", *one), Told())
+    stored, plain = read_checkpoint(path).part("views"), plain_view()
+    assert torch.equal(stored["theta"], plain.theta)
+    assert torch.equal(stored["colour"], plain.colour)
+    assert torch.equal(stored["box"], plain.box)
+    assert not torch.equal(read_checkpoint(first).part("views")["theta"], plain.theta)
 
 
 def test_accumulated_steps_follow_one_schedule(
