@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from hae.cli.check import data_check
 from hae.cli.evaluate import evaluate
 from hae.cli.listing import data_list, info, schema
 from hae.cli.pack import data_pack, data_verify
+from hae.cli.pool import data_pool
 from hae.cli.predict import predict
 from hae.cli.report import report
+from hae.cli.split import data_split
 from hae.cli.train import train
 
 app = typer.Typer(
@@ -19,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-data = typer.Typer(help="Data sets that can be read.", no_args_is_help=True)
+data = typer.Typer(help="Data sets: list, check, divide and pack them.", no_args_is_help=True)
 
 app.command()(evaluate)
 app.command()(predict)
@@ -29,5 +32,8 @@ app.command()(info)
 app.add_typer(train, name="train")
 app.add_typer(data, name="data")
 data.command("list")(data_list)
+data.command("split")(data_split)
+data.command("check")(data_check)
+data.command("pool")(data_pool)
 data.command("pack")(data_pack)
 data.command("verify")(data_verify)

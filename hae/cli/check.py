@@ -1,0 +1,160 @@
+"""``hae-audit data check``: what is in a data set, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hae.cli.evaluate import DATA_HELP
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from hae.data.check_images import Scan
+    from hae.data.check_record import Count, DataCheck
+    from hae.data.core import Manifest
+
+Option = typer.Option
+
+
+def data_check(
+    data: Annotated[str, typer.Argument(metavar="NAME:ROOT", help=DATA_HELP)],
+    split: Annotated[str | None, Option(help="Only this part of the data set.")] = None,
+    near: Annotated[
+        int | None, Option(min=0, max=64, help="Bits of 256 in which copies differ; default 32.")
+    ] = None,
+    images: Annotated[
+        bool, Option("--images/--no-images", help="Read every image; else the labels alone.")
+    ] = True,
+    map_: Annotated[
+        list[str] | None,
+        Option("--map", metavar="OURS=THEIRS", help="Our name for a column: path=img."),
+    ] = None,
+    json: Annotated[bool, Option("--json", help="The record as JSON on stdout.")] = False,
+) -> None:
+    """Count a data set beside its published counts; find damage, doubles, leaks, contradictions.
+
+    What it finds is no error: the command ends with 0 when the data set could be read.
+    """
+    from audit.errors import InputError
+    from hae.cli.options import pairs_of
+    from hae.cli.summary import print_json
+    from hae.data.check import check_data
+    from hae.data.check_images import stray_files
+    from hae.data.duplicates import NEAR
+    from hae.data.readers import READERS, read_data
+
+    if near is not None and not images:
+        raise InputError("--near: compares images; leave it or --no-images out")
+    manifest = read_data(data, split, pairs_of(map_, "--map", "OURS=THEIRS"))
+    scan = _scan(manifest, NEAR if near is None else near) if images else None
+    counts = READERS[data.partition(":")[0]].counts
+    found = check_data(manifest, counts, scan, stray_files(manifest, whole=split is None))
+    if json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        print_check(found)
+
+
+def _scan(manifest: Manifest, near: int) -> Scan:
+    from hae.cli.progress import bars
+    from hae.data.check_images import scan
+
+    with bars(transient=True) as bar:
+        read = bar.add_task("reading images", total=len(manifest))
+        compared = bar.add_task("comparing", total=len(manifest))
+        return scan(
+            manifest,
+            near,
+            lambda done: bar.advance(read, done),
+            lambda done: bar.advance(compared, done),
+        )
+
+
+def print_check(found: DataCheck) -> None:
+    """Print a check for a person: counts, images, leaks, and what to beware of, worst first."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from hae.cli.terminal import MARKS
+
+    console = Console(highlight=False)
+    people = f" of {found.people:,} people" if found.people else ""
+    console.print(f"[bold]{escape(found.data)}[/]: {found.faces:,} faces{people}")
+    console.print(f"crop: {escape(found.crop)}")
+    console.print(f"terms: {escape(found.terms or 'not stated')}")
+    for part in dict.fromkeys(count.part for count in found.counts):
+        of_part = [count for count in found.counts if count.part == part]
+        title = f"split {part}" if part else "all faces"
+        console.print()
+        console.print(_counts(title, of_part))
+    console.print()
+    for line in _lines(found):
+        console.print(line, markup=False)
+    console.print()
+    for one in found.findings:
+        console.print(f"{MARKS[one.severity]}: {escape(one.message)}")
+    _print_end(console, found)
+
+
+def _counts(title: str, counts: list[Count]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    published = any(count.published is not None for count in counts)
+    total = next(count.found for count in counts if count.group == "usable")
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(escape(title), overflow="fold")
+    for name in ("found", "share", *(("published", "difference") if published else ())):
+        table.add_column(name, justify="right")
+    for count in counts:
+        name, _, value = count.group.partition("=")
+        share = f"{100 * count.found / total:.1f} %" if total and value else ""
+        cells = [f"{count.found:,}", share]
+        if count.published is not None:
+            differs = count.found - count.published
+            cells += [f"{count.published:,}", f"{differs:+,}" if differs else "0"]
+        table.add_row(escape(f"{name} {value}" if value else count.group), *cells)
+    return table
+
+
+def _lines(found: DataCheck) -> list[str]:
+    """The rest of what was counted, in lines."""
+    from reports.format import plural
+
+    lines = []
+    if found.youngest is not None:
+        oldest = "an open band" if found.oldest is None else f"{found.oldest:g} years"
+        lines.append(f"ages: {found.youngest:g} to {oldest}")
+    if found.missing:
+        gaps = ", ".join(f"{name} {n:,}" for name, n in found.missing.items())
+        lines.append(f"empty cells: {gaps}")
+    lines += [f"{n:,} x {why}" for why, n in found.failed.items()]
+    images = found.images
+    if images is None:
+        lines.append("images: not read (--no-images)")
+    else:
+        lines.append(
+            f"images: {images.read:,} read, {sum(images.unreadable.values()):,} unreadable"
+        )
+        lines += [f"  {n:,} x {why}" for why, n in list(images.unreadable.items())[:8]]
+        lines.append(
+            f"copies: {plural(images.same_bytes, 'file')} byte for byte; near-duplicates: "
+            f"{plural(images.pairs, 'pair')}, {plural(images.groups, 'group')} of "
+            f"{plural(images.faces, 'face')}"
+        )
+    return lines + [str(leak) for leak in found.leaks]
+
+
+def _print_end(console: Console, found: DataCheck) -> None:
+    from collections import Counter
+
+    from reports.format import plural
+
+    n = Counter(one.severity for one in found.findings)
+    console.print(
+        f"{n['serious']} serious, {plural(n['warning'], 'warning')}, {plural(n['info'], 'note')}; "
+        "these are findings, no errors"
+    )
