@@ -75,7 +75,7 @@ def data_pack(
                 err=True,
             )
             raise
-    if not packed.decoded:
+    if packed.found:
         typer.echo(f"hae-audit: {out}: is packed already", err=True)
     _tell(out, packed.info, packed.reasons, packed.decoded / (time.perf_counter() - start))
 

@@ -37,7 +37,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Packed:
-    """What ``write_pack`` left: ``decoded`` faces are new, 0 where the pack was there already.
+    """What ``write_pack`` left: ``decoded`` faces are new; ``found``: the pack was there already.
 
     ``reasons``: for each face why it has no pixels, "" where it has; empty if all have.
     """
@@ -45,6 +45,7 @@ class Packed:
     info: PackInfo
     reasons: tuple[str, ...]
     decoded: int
+    found: bool = False
 
 
 def write_pack(
@@ -135,7 +136,7 @@ def _finished(out: Path, wanted: Mapping[str, Any]) -> Packed | None:
         info = read_info(out)
         refuse_other(out, wanted, info.model_dump(mode="json"), "a pack")
         (out / STATE).unlink(missing_ok=True)
-        return Packed(info, read_pack(out, None, {}).reasons, decoded=0)
+        return Packed(info, read_pack(out, None, {}).reasons, decoded=0, found=True)
     table = out / TABLE
     strangers = [path for path in (out / PIXELS, table, card_path(table)) if path.exists()]
     if strangers and not (out / STATE).is_file():

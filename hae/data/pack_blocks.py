@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,10 +24,10 @@ from hae.data.pack_info import PIXELS, PixelMap, part_hash
 from hae.training.store import new_array
 
 BLOCK = 1024
-"""Faces with one checksum; an interruption costs at most a few blocks."""
+"""Faces with one checksum; an interruption costs those of the block that is not full yet."""
 PART, STATE = "pixels.npy.part", "unfinished.jsonl"
 Progress = Callable[[int], object]
-_BATCH, _BATCH_BYTES, _WAITING = 256, 1 << 25, 4
+_BATCH, _BATCH_BYTES = 256, 1 << 25
 _WORDS = {"size": "size", "crop": "crop", "state": "its faces or their files", "block": "format"}
 
 
@@ -36,6 +37,25 @@ class Block:
 
     sha256: str
     reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The file of the pixels: ``n`` faces of one size lie in it from a byte on."""
+
+    path: Path
+    first: int
+    n: int
+    size: int
+
+    @property
+    def face_bytes(self) -> int:
+        return 3 * self.size**2
+
+    def block_hash(self, number: int) -> str:
+        rows = min(BLOCK, self.n - number * BLOCK)
+        start = self.first + number * BLOCK * self.face_bytes
+        return part_hash(self.path, start, rows * self.face_bytes)
 
 
 def fill_blocks(
@@ -51,26 +71,28 @@ def fill_blocks(
     A face that cannot be read is black. Blocks of an earlier run are kept as far as their bytes
     still have their checksums.
     """
-    header = {**wanted, "block": BLOCK}
+    header, shape = {**wanted, "block": BLOCK}, (len(manifest), size, size, 3)
     listed = _listed(out, header)
     path = out / (PART if (out / PART).is_file() else PIXELS)
     with decoders(workers) as pool:
-        pixels = _opened(path, (len(manifest), size, size, 3)) if listed else None
-        blocks = [] if pixels is None else _still_whole(path, pixels, listed, pool)
-        if pixels is None:
-            path = out / PART
-            pixels = _new(path, (len(manifest), size, size, 3))
+        first = _first_byte(path, shape) if listed else None
+        if first is None:
+            path, listed = out / PART, []
+            first = _new(path, shape)
+        target = _Target(path, first, len(manifest), size)
+        blocks = _still_whole(target, listed, pool)
         lines = [json.dumps(line) for line in (header, *map(asdict, blocks))]
         write_text(out / STATE, "\n".join(lines) + "\n")
         done = min(len(blocks) * BLOCK, len(manifest))
         progress(done)
         with (out / STATE).open("a", encoding="utf-8") as state:
-            for block in _decode(manifest, path, pixels, done, pool, progress):
+
+            def keep(block: Block) -> None:
                 state.write(json.dumps(asdict(block)) + "\n")
                 state.flush()
                 blocks.append(block)
-    pixels.flush()
-    del pixels
+
+            _decode(manifest, target, done, pool, progress, keep)
     path.replace(out / PIXELS)
     return blocks, len(manifest) - done
 
@@ -100,69 +122,74 @@ def _listed(out: Path, header: Mapping[str, Any]) -> list[Block]:
     return [Block(**line) for line in found[1:]]
 
 
-def _opened(path: Path, shape: tuple[int, ...]) -> PixelMap | None:
-    """The pixels of an earlier run; None where they are not all there."""
+def _first_byte(path: Path, shape: tuple[int, ...]) -> int | None:
+    """Where the pixels of an earlier run begin; None where they are not all there."""
     try:
-        pixels = np.load(path, mmap_mode="r+", allow_pickle=False)
+        pixels: PixelMap = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return pixels if pixels.shape == shape else None
+    return pixels.offset if pixels.shape == shape else None
 
 
-def _new(path: Path, shape: tuple[int, ...]) -> PixelMap:
+def _new(path: Path, shape: tuple[int, ...]) -> int:
     try:
-        return new_array(path, np.uint8, shape)
+        return new_array(path, np.uint8, shape).offset
     except InputError as error:
         raise InputError(str(error).replace("--cache", "--out")) from None
 
 
-def _still_whole(
-    path: Path, pixels: PixelMap, blocks: Sequence[Block], pool: ThreadPoolExecutor
-) -> list[Block]:
+def _still_whole(target: _Target, blocks: Sequence[Block], pool: ThreadPoolExecutor) -> list[Block]:
     """The first blocks, up to one whose bytes have changed."""
-    jobs = [_hash_job(path, pixels, number * BLOCK, pool) for number in range(len(blocks))]
-    same = [job.result() == block.sha256 for job, block in zip(jobs, blocks, strict=True)]
+    sums = pool.map(target.block_hash, range(len(blocks)))
+    same = [found == block.sha256 for found, block in zip(sums, blocks, strict=True)]
     return list(blocks[: same.index(False) if False in same else len(same)])
-
-
-def _hash_job(path: Path, pixels: PixelMap, start: int, pool: ThreadPoolExecutor) -> Future[str]:
-    face = pixels[0].nbytes
-    end = min(start + BLOCK, len(pixels))
-    return pool.submit(part_hash, path, pixels.offset + start * face, (end - start) * face)
 
 
 def _decode(
     manifest: Manifest,
-    path: Path,
-    pixels: PixelMap,
+    target: _Target,
     row: int,
     pool: ThreadPoolExecutor,
     progress: Progress,
-) -> Iterator[Block]:
-    """Fill the rows from ``row`` on; sums are made by the pool while the next block is decoded."""
+    keep: Callable[[Block], object],
+) -> None:
+    """Write the rows from ``row`` on; sums are made by the pool while the next block is decoded.
+
+    Every block that is full is kept, in order, also when the work is interrupted.
+    """
     waiting: deque[tuple[Future[str], dict[str, str]]] = deque()
     reasons: dict[str, str] = {}
-    size, rows = (pixels.shape[1], pixels.shape[2]), range(row, len(pixels))
-    batch_size = _batch_size(pixels[0].nbytes)
-    for batch in decoded(manifest, rows, size, 1.0, pool=pool, batch_size=batch_size):
-        for face in batch:
-            pixels[row] = 0 if isinstance(face, str) else face
-            if isinstance(face, str):
-                reasons[str(row)] = face
-            row += 1
-        progress(len(batch))
-        if row % BLOCK == 0 or row == len(pixels):
-            start = (row - 1) // BLOCK * BLOCK
-            waiting.append((_hash_job(path, pixels, start, pool), reasons))
-            reasons = {}
-        while waiting and (waiting[0][0].done() or len(waiting) > _WAITING):
-            yield _block(waiting.popleft())
-    yield from map(_block, waiting)
+    rows, size = range(row, target.n), (target.size, target.size)
+    black, batch_size = bytes(target.face_bytes), _batch_size(target.face_bytes)
+    try:
+        with target.path.open("r+b") as stream:
+            stream.seek(target.first + row * target.face_bytes)
+            for batch in decoded(manifest, rows, size, 1.0, pool=pool, batch_size=batch_size):
+                for face in batch:
+                    if isinstance(face, str):
+                        reasons[str(row)] = face
+                    stream.write(
+                        black if isinstance(face, str) else np.ascontiguousarray(face).data
+                    )
+                    row += 1
+                stream.flush()
+                if row % BLOCK == 0 or row == target.n:
+                    waiting.append((pool.submit(target.block_hash, (row - 1) // BLOCK), reasons))
+                    reasons = {}
+                progress(len(batch))
+                while waiting and waiting[0][0].done():
+                    _keep_first(waiting, keep)
+            os.fsync(stream.fileno())
+    finally:
+        while waiting:
+            _keep_first(waiting, keep)
 
 
-def _block(waiting: tuple[Future[str], dict[str, str]]) -> Block:
-    job, reasons = waiting
-    return Block(job.result(), reasons)
+def _keep_first(
+    waiting: deque[tuple[Future[str], dict[str, str]]], keep: Callable[[Block], object]
+) -> None:
+    job, reasons = waiting.popleft()
+    keep(Block(job.result(), reasons))
 
 
 def _batch_size(face_bytes: int) -> int:

@@ -156,8 +156,12 @@ def test_an_interrupted_pack_goes_on(data: Manifest, tmp_path: Path, after: int)
     assert not (tmp_path / "p" / RECORD).exists()
     assert not (tmp_path / "p" / LOCK).exists()
     told: list[int] = []
-    write_pack(data, tmp_path / "p", SIDE, progress=told.append)
+    found = write_pack(data, tmp_path / "p", SIDE, progress=told.append)
     assert sum(told) == N
+    # progress comes after each block of 5: the block that it tells of is full, and is kept
+    full = min(5 * (after // 5 + 1), N)
+    assert (found.decoded, found.found) == (N - full, False)
+    assert told[0] == full
     assert bytes_of(tmp_path / "p") == bytes_of(tmp_path / "whole")
 
 
@@ -188,7 +192,7 @@ def test_a_torn_line_or_a_lost_file_costs_only_its_blocks(data: Manifest, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         write_pack(data, out, SIDE, workers=1, progress=Stop(22))
     text = (out / STATE).read_text()
-    assert len(text.splitlines()) > 1
+    assert len(text.splitlines()) == 6  # what is packed, and all five blocks
     (out / STATE).write_text(text + '{"sha256": "ab')
     (out / PART).unlink()
     assert write_pack(data, out, SIDE).decoded == N
@@ -212,7 +216,8 @@ def test_blocks_of_the_usual_size_are_whole_batches() -> None:
 def test_a_finished_pack_is_left_alone(data: Manifest, tmp_path: Path) -> None:
     write_pack(data, tmp_path / "p", SIDE)
     before = bytes_of(tmp_path / "p")
-    assert write_pack(data, tmp_path / "p", SIDE).decoded == 0
+    again = write_pack(data, tmp_path / "p", SIDE)
+    assert (again.decoded, again.found) == (0, True)
     assert bytes_of(tmp_path / "p") == before
 
 
