@@ -186,7 +186,8 @@ def _write(tables: Sequence[Divided], out: Path) -> list[Path]:
 def _said(units: Units, tables: Sequence[Divided], paths: Sequence[Path]) -> list[str]:
     """What was done, in lines."""
     n = len(units.manifest)
-    lines = [f"{units.manifest.label}: {n:,} faces, {tables[0].made}"]
+    made = tables[0].made.replace(f", fold 0 of {len(tables)}", f", {len(tables)} folds")
+    lines = [f"{units.manifest.label}: {n:,} faces, {made}"]
     if units.named < n:
         lines.append(
             f"{n - units.named:,} faces have no person: subject-exclusive impossible; "
@@ -195,10 +196,11 @@ def _said(units: Units, tables: Sequence[Divided], paths: Sequence[Path]) -> lis
     if units.unread:
         lines.append(f"{units.unread:,} images cannot be read; data check says why")
     lines += _parts(tables[0]) if len(tables) == 1 else _folds(tables)
-    for leaky in dict.fromkeys(tables[0].leaky.values()):
-        lines.append(f"leaky: {leaky}; every audit of it will say so")
+    if tables[0].leaky:
+        lines.append("leaky: every audit of this table will say so")
     named = f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
-    return [*lines, f"{named}: read with --data manifest:{paths[0]} --split train"]
+    lines.append(f"{named}: read with --data manifest:{paths[0]} --split train")
+    return lines + (["data pool makes one table of their predictions"] if len(paths) > 1 else [])
 
 
 def _parts(table: Divided) -> list[str]:
@@ -226,10 +228,12 @@ def _folds(tables: Sequence[Divided]) -> list[str]:
     lines = []
     for name in names:
         sizes = [int((split == name).sum()) for split in splits]
-        lines.append(f"  {name:10} {min(sizes):>9,} to {max(sizes):,} faces a fold")
+        range_ = "" if min(sizes) == max(sizes) else f" to {max(sizes):,}"
+        lines.append(f"  {name:10} {min(sizes):>9,}{range_} faces a fold")
     tested = Counter(np.sum([split == "test" for split in splits], axis=0).tolist())
-    times = ", ".join(f"{count:,} x {n}" for n, count in sorted(tested.items()))
-    lines.append(f"  faces tested (how many x how often): {times}")
+    words = {0: "never", 1: "once", 2: "twice"}
+    times = ", ".join(f"{tested[n]:,} {words.get(n, f'{n} times')}" for n in sorted(tested))
+    lines.append(f"  faces tested: {times}")
     for part, other in dict.fromkeys((leak.part, leak.other) for t in tables for leak in t.leaks):
         all_ = [
             leak for t in tables for leak in t.leaks if (leak.part, leak.other) == (part, other)
