@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -45,6 +45,8 @@ class Provenance(Strict):
     validation_seen: bool = False
     """Whether those have seen the validation people, as far as is known."""
     files: list[FileHash]
+    origins: list[FileHash] = Field(default_factory=list)
+    """Label files that those tables were taken from."""
     faces: int
     people: int
     validation_faces: int

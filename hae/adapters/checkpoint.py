@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,15 +80,19 @@ class AgePredictor:
     def has_seen(self, manifest: Manifest) -> bool:
         """Whether it was trained or selected on some of these faces, as far as is known.
 
-        It is known of the very same data set, of its other reading where the split is not named,
-        and of a whole of which these faces are a split. A copy with other label files is not found.
+        It is known of the very same data set wherever it lies, packed or not; of its other reading
+        where the split is not named; of a whole of which these faces are a split; and of tables
+        that were taken from the same label files, by whatever split. A copy with other label files
+        is not found.
         """
         made = self.header.provenance
         if content_hash(manifest) in (*made.content, *made.before):
             return True
-        known = {file.sha256 for file in made.files}
-        same_files = any(file_hash(path).sha256 in known for path in manifest.files)
-        if manifest.files and not same_files:
+        own, theirs = _sums(manifest.label_files), _sums(made.files)
+        before, theirs_before = _sums(manifest.origins), _sums(made.origins)
+        if not own & theirs and (before & (theirs | theirs_before) or own & theirs_before):
+            return True
+        if own and theirs and not own & theirs:
             return False
         seen = made.data.split(", ")
         whole = manifest.name in seen
@@ -123,6 +128,10 @@ class AgePredictor:
             STD_RAW: spread(raw, head).numpy(),
             "age_proba": distribution(scaled, age, head).numpy(),
         }
+
+
+def _sums(files: Iterable[FileHash]) -> set[str]:
+    return {file.sha256 for file in files}
 
 
 def load_checkpoint(path: Path) -> AgePredictor:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from audit.errors import InputError
 from audit.files import write_text
-from audit.result import LabelSource
+from audit.result import FileHash, LabelSource
 from audit.tables import file_hash
 from hae.config import Strict
 from hae.data.core import Manifest
@@ -25,7 +25,8 @@ class Card(Strict):
 
     ``made`` says in words how the table came about, such as by which protocol it was split.
     ``leaky``: for each split whose people may also be in another, why (under "" for all).
-    ``table`` is the SHA-256 of the table, which must not change behind its card.
+    ``origins`` are the label files that the faces were taken from. ``table`` is the SHA-256 of
+    the table, which must not change behind its card.
     """
 
     format: Literal["hae-audit/data/1"] = "hae-audit/data/1"
@@ -36,6 +37,7 @@ class Card(Strict):
     made: str | None = None
     leaky: dict[str, str] = Field(default_factory=dict)
     drawn: bool = False
+    origins: list[FileHash] = Field(default_factory=list)
     table: str
 
 
@@ -52,6 +54,7 @@ def card_of(
         made=made,
         leaky=own if leaky is None else leaky,
         drawn=manifest.drawn,
+        origins=[*manifest.label_files, *manifest.origins],
         table=file_hash(table).sha256,
     )
 

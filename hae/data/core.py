@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -14,6 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.errors import InputError
+from audit.result import FileHash
+from audit.tables import file_hash
 from hae.data.crop import WHOLE, Crop
 from hae.data.images import Cut, Pixels, load_face
 
@@ -77,6 +80,10 @@ class Manifest:
     can."""
     made: str | None = None
     """How the table came about, such as by which protocol it was split."""
+    origins: tuple[FileHash, ...] = ()
+    """Label files that these faces were taken from by another table, which need not be there."""
+    same_as: tuple[FileHash, ...] = ()
+    """Of a copy in another form: the label files of what was copied."""
     leaky: str | None = None
     """Set where people of this split may be in the training split too: in words, why."""
 
@@ -98,6 +105,11 @@ class Manifest:
     def drawn(self) -> bool:
         """Whether the faces are drawn and belong to no real person."""
         return self.images is not None and self.images.drawn
+
+    @cached_property
+    def label_files(self) -> tuple[FileHash, ...]:
+        """What the labels are known by: the files that were read, and those that these copy."""
+        return (*map(file_hash, self.files), *self.same_as)
 
     def paths(self) -> list[Path]:
         """The image files in the manifest's order; they need not exist."""

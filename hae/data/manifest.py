@@ -85,6 +85,7 @@ def with_card(manifest: Manifest, card: Card) -> Manifest:
         sources=card.sources,
         terms=card.terms,
         made=card.made,
+        origins=tuple(card.origins),
         leaky=alone if manifest.split else every or None,
     )
 

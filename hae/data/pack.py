@@ -155,7 +155,7 @@ def _write(
     workers: int | None,
     progress: Progress,
 ) -> Packed:
-    files = [file_hash(path) for path in manifest.files]  # as they were when the work began
+    files = list(manifest.label_files)  # as they were when the work began
     blocks, new = fill_blocks(manifest, out, size, wanted, workers, progress)
     failed = {int(row): why for block in blocks for row, why in block.reasons.items()}
     reasons = tuple(failed.get(row, "") for row in range(len(manifest))) if failed else ()

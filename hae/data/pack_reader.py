@@ -114,7 +114,10 @@ def read_pack(root: Path, split: str | None, mapping: Mapping[str, str]) -> Mani
         reasons=reasons,
         images=PackedFaces(info, root, pixels, rows, reasons or ("",) * len(rows), card.drawn),
     )
-    return with_card(manifest, card)
+    found = with_card(manifest, card)
+    copied = {file.sha256 for file in info.files}
+    before = tuple(file for file in found.origins if file.sha256 not in copied)
+    return replace(found, origins=before, same_as=tuple(info.files))
 
 
 def _rows(manifest: Manifest, split: str | None, info: PackInfo, root: Path) -> IntArray:

@@ -78,8 +78,7 @@ class Order:
     @cached_property
     def files(self) -> tuple[FileHash, ...]:
         """Hashes of the label files as they were when the run began."""
-        paths = [path for manifest in self.manifests for path in manifest.files]
-        return tuple(file_hash(path) for path in paths)
+        return tuple(file for manifest in self.manifests for file in manifest.label_files)
 
     @cached_property
     def parent(self) -> Header | None:
@@ -230,6 +229,7 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
         before=inherited(parent, order.content),
         validation_seen=_seen(order),
         files=list(order.files),
+        origins=[file for manifest in order.manifests for file in manifest.origins],
         faces=len(parts.train),
         people=parts.train.people,
         validation_faces=len(parts.validation),

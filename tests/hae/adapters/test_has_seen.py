@@ -1,0 +1,98 @@
+"""A model knows the data it was trained on, copied, packed, or taken into another table."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hae.adapters.checkpoint import load_checkpoint
+from hae.data.core import Manifest, content_hash
+from hae.data.manifest import write_manifest
+from hae.data.pack import write_pack
+from hae.data.readers import read_data
+from tests.hae.adapters.test_checkpoint import written
+from tests.hae.training.toys import write_faces
+
+Place = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """One data set in many forms: ``NAME:ROOT`` of each."""
+    folder = tmp_path_factory.mktemp("seen")
+    table = write_faces(folder / "own", 8, size=16)
+    frame = pd.read_csv(table)
+    frame.assign(split=np.where(frame.index < 8, "train", "test")).to_csv(table, index=False)
+    own = read_data(f"manifest:{table}")
+    drawn = own.frame.assign(split=["train", "test"] * (len(own) // 2))
+    write_manifest(replace(own, frame=drawn), folder / "drawn.csv", "by hand")
+    turned = own.frame.assign(split=["test", "train"] * (len(own) // 2))
+    write_manifest(replace(own, frame=turned), folder / "turned.csv", "by hand")
+    write_pack(own, folder / "pack", 16)
+    write_pack(read_data(f"manifest:{folder / 'drawn.csv'}"), folder / "drawn-pack", 16)
+    shutil.copytree(folder / "own", folder / "copy")
+    other = write_faces(folder / "other", 8, size=16)
+    more = pd.read_csv(other)
+    more.assign(age=more["age"] + 1, split=frame.index % 2).to_csv(other, index=False)
+    return {
+        "own": f"manifest:{table}",
+        "copy": f"manifest:{folder / 'copy' / 'faces.csv'}",
+        "drawn": f"manifest:{folder / 'drawn.csv'}",
+        "turned": f"manifest:{folder / 'turned.csv'}",
+        "pack": f"pack:{folder / 'pack'}",
+        "drawn-pack": f"pack:{folder / 'drawn-pack'}",
+        "other": f"manifest:{other}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("trained", "audited", "seen"),
+    [
+        (("own", "train"), ("own", "train"), True),
+        (("own", "train"), ("own", "test"), False),
+        (("own", "train"), ("copy", "train"), True),
+        (("own", "train"), ("copy", "test"), False),
+        (("own", "train"), ("pack", "train"), True),  # the same faces, packed
+        (("own", "train"), ("pack", "test"), False),
+        (("pack", "train"), ("own", "train"), True),
+        (("pack", "train"), ("own", "test"), False),
+        (("pack", "train"), ("own", None), True),  # the whole holds the part
+        (("pack", "train"), ("drawn-pack", "test"), True),  # another split of the same table
+        (("drawn", "train"), ("drawn-pack", "test"), False),
+        (("drawn-pack", "train"), ("drawn", "test"), False),
+        (("drawn-pack", "train"), ("drawn", "train"), True),
+        (("drawn", "train"), ("turned", "test"), True),
+        (("own", "train"), ("drawn", "test"), True),
+        (("drawn", "train"), ("own", "test"), True),
+        (("own", None), ("drawn", "test"), True),
+        (("own", "train"), ("other", None), False),
+        (("drawn-pack", "train"), ("other", None), False),
+    ],
+)
+def test_seen(
+    tmp_path: Path,
+    places: Place,
+    trained: tuple[str, str | None],
+    audited: tuple[str, str | None],
+    seen: bool,
+) -> None:
+    def read(place: tuple[str, str | None]) -> Manifest:
+        return read_data(places[place[0]], place[1])
+
+    found = read(trained)
+    model = load_checkpoint(written(tmp_path / "m.safetensors"))
+    made = model.header.provenance.model_copy(
+        update={
+            "data": found.label,
+            "files": list(found.label_files),
+            "origins": list(found.origins),
+            "content": [content_hash(found)],
+        }
+    )
+    model = replace(model, header=model.header.model_copy(update={"provenance": made}))
+    assert model.has_seen(read(audited)) is seen
