@@ -47,9 +47,9 @@ from hae.data.core import Manifest
 from hae.data.decode import decoded, decoders
 from hae.data.images import fit_face
 from hae.data.manifest import read_manifest
-from hae.data.pack import write_pack
-from hae.data.pack_info import PIXELS
-from hae.data.pack_reader import read_pack
+from hae.data.packs.info import PIXELS
+from hae.data.packs.read import read_pack
+from hae.data.packs.write import write_pack
 from hae.data.readers import read_data
 from hae.training.faces import load_faces
 

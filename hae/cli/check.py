@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from hae.data.check_images import Scan
-    from hae.data.check_record import Count, DataCheck
+    from hae.data.checks.images import Scan
+    from hae.data.checks.record import Count, DataCheck
     from hae.data.core import Manifest
 
 Option = typer.Option
@@ -41,10 +41,10 @@ def data_check(
     from audit.errors import InputError
     from hae.cli.options import pairs_of
     from hae.cli.summary import print_json
-    from hae.data.check import check_data
-    from hae.data.check_images import stray_files
-    from hae.data.duplicates import NEAR
+    from hae.data.checks.images import stray_files
+    from hae.data.checks.run import check_data
     from hae.data.readers import READERS, read_data
+    from hae.data.splits.duplicates import NEAR
 
     if near is not None and not images:
         raise InputError("--near: compares images; leave it or --no-images out")
@@ -60,7 +60,7 @@ def data_check(
 
 def _scan(manifest: Manifest, near: int) -> Scan:
     from hae.cli.progress import bars
-    from hae.data.check_images import scan
+    from hae.data.checks.images import scan
 
     with bars(transient=True) as bar:
         read = bar.add_task("reading images", total=len(manifest))

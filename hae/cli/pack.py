@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hae.data.core import Manifest
     from hae.data.crop import Crop
-    from hae.data.pack_info import PackInfo
+    from hae.data.packs.info import PackInfo
 
 Option = typer.Option
 Workers = Annotated[int | None, Option(min=1, help="Threads; default: all cores.")]
@@ -50,7 +50,7 @@ def data_pack(
     """
     from hae.cli.options import pairs_of
     from hae.cli.progress import bars
-    from hae.data.pack import write_pack
+    from hae.data.packs.write import write_pack
     from hae.data.readers import read_data
     from hae.predict import check_images
 
@@ -122,8 +122,8 @@ def data_verify(
 ) -> None:
     """Read every byte of a pack and compare its checksums; exit code 2 if one differs."""
     from hae.cli.progress import bars
-    from hae.data.pack import verify_pack
-    from hae.data.pack_info import read_info
+    from hae.data.packs.info import read_info
+    from hae.data.packs.write import verify_pack
 
     with bars(transient=True) as bar:
         task = bar.add_task("verifying", total=read_info(folder).n)

@@ -35,7 +35,7 @@ def data_pool(
     from audit.errors import InputError
     from audit.tables import read_table
     from hae.cli.work import check_file_target
-    from hae.data.folds import pool_folds
+    from hae.data.splits.folds import pool_folds
     from hae.parts import write_parquet
 
     check_file_target(out, "--out")
@@ -55,7 +55,7 @@ def data_pool(
 
 def _ids(data: str) -> pd.Series:
     """The faces whose label can be used, by ``sample_id``."""
-    from hae.data.check_counts import usable_rows
+    from hae.data.checks.counts import usable_rows
     from hae.data.readers import read_data
 
     manifest = read_data(data)

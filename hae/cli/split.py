@@ -12,7 +12,7 @@ from hae.cli.evaluate import DATA_HELP
 
 if TYPE_CHECKING:
     from hae.data.core import Manifest
-    from hae.data.split import Divided, Units
+    from hae.data.splits.divide import Divided, Units
 
 Option = typer.Option
 Protocol = Literal["ratio", "se", "rs", "lopo", "bench5", "official"]
@@ -59,9 +59,9 @@ def data_split(
     """
     from audit.errors import InputError
     from hae.cli.options import names, pairs_of
-    from hae.data.duplicates import NEAR
     from hae.data.readers import read_data
-    from hae.data.split import PUBLISHED, strata_names
+    from hae.data.splits.divide import PUBLISHED, strata_names
+    from hae.data.splits.duplicates import NEAR
     from hae.predict import check_images
 
     _check_target(out)
@@ -111,7 +111,7 @@ def _shares(text: str) -> tuple[float, ...]:
 
 def _units(manifest: Manifest, near: int) -> Units:
     from hae.cli.progress import bars
-    from hae.data.split import units_of
+    from hae.data.splits.divide import units_of
 
     with bars(transient=True) as bar:
         read = bar.add_task("reading images", total=len(manifest), visible=False)
@@ -130,8 +130,8 @@ def _tables(
     """The tables, each with words on how it was made."""
     from dataclasses import replace
 
-    from hae.data.folds import bench5, lopo
-    from hae.data.split import divided, official, strata_of
+    from hae.data.splits.divide import divided, official, strata_of
+    from hae.data.splits.folds import bench5, lopo
 
     strata = strata_of(units.manifest.frame, by)
     if protocol == "official":
@@ -204,7 +204,7 @@ def _said(units: Units, tables: Sequence[Divided], paths: Sequence[Path]) -> lis
 
 
 def _parts(table: Divided) -> list[str]:
-    from hae.data.leaks import SPLIT, texts
+    from hae.data.splits.leaks import SPLIT, texts
 
     split = texts(table.manifest.frame, SPLIT)
     lines = [
@@ -221,7 +221,7 @@ def _folds(tables: Sequence[Divided]) -> list[str]:
 
     import numpy as np
 
-    from hae.data.leaks import SPLIT, Shared, texts
+    from hae.data.splits.leaks import SPLIT, Shared, texts
 
     splits = [texts(table.manifest.frame, SPLIT) for table in tables]
     names = [name for name in ("train", "val", "test") if (splits[0] == name).any()]

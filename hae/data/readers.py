@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from audit.errors import InputError
-from hae.data import (
+from hae.data.core import NO_SOURCES, Manifest
+from hae.data.manifest import read_manifest
+from hae.data.packs.read import read_pack
+from hae.data.rendered.reader import TERMS as RENDERED_TERMS
+from hae.data.rendered.reader import read_rendered
+from hae.data.sets import (
     adience,
     afad,
     agedb,
@@ -22,12 +27,7 @@ from hae.data import (
     morph,
     utkface,
 )
-from hae.data.core import NO_SOURCES, Manifest
-from hae.data.manifest import read_manifest
-from hae.data.names import DataSet
-from hae.data.pack_reader import read_pack
-from hae.data.rendered.reader import TERMS as RENDERED_TERMS
-from hae.data.rendered.reader import read_rendered
+from hae.data.sets.names import DataSet
 
 READERS: dict[str, DataSet] = {
     "adience": adience.DATA,

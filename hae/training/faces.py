@@ -17,7 +17,7 @@ from audit.hashing import Keys, text_keys, uniforms
 from audit.predictions import predictions_from_frame
 from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
-from hae.data.pack_reader import PackedFaces
+from hae.data.packs.read import PackedFaces
 from hae.training.store import locked, new_array
 
 BATCH = 256

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from hae.cli import pack as command
-from hae.data.pack_info import PIXELS, RECORD
+from hae.data.packs.info import PIXELS, RECORD
 from tests.cli.running import Command, names_in, process, refused
 from tests.hae.toys import toy_faces
 
@@ -115,7 +115,7 @@ def test_interrupted(
 
     arguments = ("data", "pack", f"manifest:{table}", "--out", "p", "--size", 16)
     with monkeypatch.context() as patch:
-        patch.setattr("hae.data.pack.write_pack", press)
+        patch.setattr("hae.data.packs.write.write_pack", press)
         done = hae_audit(*arguments)
     assert done.returncode == 130
     assert "interrupted; finished blocks are kept, the same command goes on" in done.stderr

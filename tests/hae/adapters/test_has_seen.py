@@ -13,7 +13,7 @@ import pytest
 from hae.adapters.checkpoint import load_checkpoint
 from hae.data.core import Manifest, content_hash
 from hae.data.manifest import write_manifest
-from hae.data.pack import write_pack
+from hae.data.packs.write import write_pack
 from hae.data.readers import read_data
 from tests.hae.adapters.test_checkpoint import written
 from tests.hae.training.toys import write_faces

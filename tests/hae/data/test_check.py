@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hae.data.check import check_data
-from hae.data.check_counts import ages_of
-from hae.data.check_images import disagreements, scan, stray_files
-from hae.data.check_record import DataCheck, Finding
+from hae.data.checks.counts import ages_of
+from hae.data.checks.images import disagreements, scan, stray_files
+from hae.data.checks.record import DataCheck, Finding
+from hae.data.checks.run import check_data
 from hae.data.core import Manifest
 from hae.data.readers import read_data
 from tests.hae.data.drawn import copied, drawn_faces, written

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hae.data import duplicates
 from hae.data.core import Manifest
-from hae.data.duplicates import (
+from hae.data.readers import read_data
+from hae.data.splits import duplicates
+from hae.data.splits.duplicates import (
     Hashes,
     groups_of,
     hashes_of,
@@ -19,7 +20,6 @@ from hae.data.duplicates import (
     perceptual_hash,
     same_bytes,
 )
-from hae.data.readers import read_data
 from tests.hae.data.drawn import copied, drawn_faces, written
 
 

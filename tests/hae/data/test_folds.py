@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from audit.errors import InputError
-from hae.data import folds as module
 from hae.data.core import Manifest
-from hae.data.folds import bench5, lopo, pool_folds
-from hae.data.leaks import leaks
-from hae.data.split import Units, strata_of, units_of
+from hae.data.splits import folds as module
+from hae.data.splits.divide import Units, strata_of, units_of
+from hae.data.splits.folds import bench5, lopo, pool_folds
+from hae.data.splits.leaks import leaks
 
 
 def people(n: int, photos: int = 2) -> Units:

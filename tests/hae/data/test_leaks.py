@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from audit.errors import InputError
-from hae.data.leaks import Shared, contradictions, leaks, refuse_leaks
+from hae.data.splits.leaks import Shared, contradictions, leaks, refuse_leaks
 
 
 def table(*rows: tuple[str | None, str | None]) -> pd.DataFrame:

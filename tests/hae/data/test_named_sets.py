@@ -9,8 +9,8 @@ import pytest
 
 from audit.errors import InputError
 from hae.data.core import Manifest, content_hash
-from hae.data.names import on_disk
 from hae.data.readers import READERS, read_data
+from hae.data.sets.names import on_disk
 from tests.hae.toys import draw
 
 

@@ -15,15 +15,15 @@ import pytest
 from PIL import Image
 
 from audit.errors import InputError
-from hae.data import pack, pack_blocks
 from hae.data.card import read_card
 from hae.data.core import Manifest, content_hash
 from hae.data.crop import Crop
 from hae.data.manifest import read_manifest
-from hae.data.pack import LOCK, verify_pack, write_pack
-from hae.data.pack_blocks import PART, STATE
-from hae.data.pack_info import PIXELS, RECORD, TABLE
-from hae.data.pack_reader import PackedFaces, read_pack
+from hae.data.packs import blocks, write
+from hae.data.packs.blocks import PART, STATE
+from hae.data.packs.info import PIXELS, RECORD, TABLE
+from hae.data.packs.read import PackedFaces, read_pack
+from hae.data.packs.write import LOCK, verify_pack, write_pack
 from hae.data.rendered.reader import read_rendered
 from hae.training.store import locked
 
@@ -35,8 +35,8 @@ N, SIDE = 23, 24
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """23 faces are five blocks of 5 or less."""
-    monkeypatch.setattr(pack_blocks, "BLOCK", 5)
-    monkeypatch.setattr(pack, "BLOCK", 5)
+    monkeypatch.setattr(blocks, "BLOCK", 5)
+    monkeypatch.setattr(write, "BLOCK", 5)
 
 
 def noise(path: Path, seed: int, size: tuple[int, int] = (40, 32)) -> None:
@@ -175,7 +175,7 @@ def test_finished_blocks_are_kept_and_changed_ones_are_not(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pack, "write_card", killed)  # all pixels are there, pack.json is not
+        patch.setattr(write, "write_card", killed)  # all pixels are there, pack.json is not
         with pytest.raises(KeyboardInterrupt):
             write_pack(data, out, SIDE)
     with (out / PIXELS).open("r+b") as stream:  # in block 3 of 0 to 4
@@ -208,8 +208,8 @@ def test_bytes_do_not_depend_on_the_threads(data: Manifest, tmp_path: Path, work
 
 def test_blocks_of_the_usual_size_are_whole_batches() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack_blocks, "BLOCK", 1024)
-        sizes = [pack_blocks._batch_size(3 * side**2) for side in (8, 64, 224, 512, 4096)]
+        patch.setattr(blocks, "BLOCK", 1024)
+        sizes = [blocks._batch_size(3 * side**2) for side in (8, 64, 224, 512, 4096)]
     assert sizes == [256, 256, 128, 32, 16]
 
 

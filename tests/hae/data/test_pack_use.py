@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from hae.adapters.zoo import load_model
 from hae.data.manifest import read_manifest
-from hae.data.pack import write_pack
-from hae.data.pack_reader import PackedFaces, read_pack
+from hae.data.packs.read import PackedFaces, read_pack
+from hae.data.packs.write import write_pack
 from hae.predict import predict
 from hae.training.faces import load_faces
 from hae.training.train_age import train_age

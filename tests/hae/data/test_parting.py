@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.hashing import Keys, text_keys
-from hae.data.parting import parts_by_person
+from hae.data.splits.parting import parts_by_person
 
 SHARES = [(0.8, 0.2), (0.7, 0.1, 0.2), (0.5, 0.5)]
 

@@ -10,14 +10,14 @@ import pytest
 
 from audit.errors import InputError
 from audit.hashing import Keys, text_keys
-from hae.data import split as module
 from hae.data.core import Manifest
-from hae.data.duplicates import groups_of, hashes_of, near_pairs
-from hae.data.leaks import leaks
 from hae.data.manifest import read_manifest, write_manifest
-from hae.data.parting import parts_by_person
 from hae.data.readers import read_data
-from hae.data.split import divided, official, strata_names, strata_of, units_of
+from hae.data.splits import divide as module
+from hae.data.splits.divide import divided, official, strata_names, strata_of, units_of
+from hae.data.splits.duplicates import groups_of, hashes_of, near_pairs
+from hae.data.splits.leaks import leaks
+from hae.data.splits.parting import parts_by_person
 from tests.hae.data.drawn import drawn_faces, with_copies, written
 
 SHARES = (0.8, 0.2)

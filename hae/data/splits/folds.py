@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import InputError
-from hae.data.leaks import PHOTO, SPLIT, SUBJECT, refuse_leaks, texts
-from hae.data.parting import parts_by_person
-from hae.data.split import Divided, Units, need_people, with_columns
+from hae.data.splits.divide import Divided, Units, need_people, with_columns
+from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, refuse_leaks, texts
+from hae.data.splits.parting import parts_by_person
 
 FOLD, FOLDER, PROTOCOL = "fold", "folder", "protocol"
 FOLDERS = 10

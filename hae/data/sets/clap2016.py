@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hae.data.appa_real import PHOTOS
 from hae.data.core import Manifest
 from hae.data.crop import Crop
-from hae.data.names import (
+from hae.data.sets.appa_real import PHOTOS
+from hae.data.sets.names import (
     DataSet,
     age_cell,
     check_folder,

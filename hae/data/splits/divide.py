@@ -1,8 +1,8 @@
 """A data set divided by a protocol, with who must stay together and a count of who did not.
 
 The unit is the person. A face without one is taken with its near-duplicates
-(:mod:`hae.data.duplicates`), as the copies of a photo show one person; who else may be shown on two
-photos is unknown then, and subject-exclusive in the strict sense is impossible.
+(:mod:`hae.data.splits.duplicates`), as the copies of a photo show one person; who else may be shown
+on two photos is unknown then, and subject-exclusive in the strict sense is impossible.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pandas as pd
 from audit.errors import InputError
 from audit.hashing import Keys, text_keys
 from hae.data.core import Manifest
-from hae.data.duplicates import NEAR, groups_of, hashes_of, pairs_among
-from hae.data.leaks import PHOTO, SPLIT, SUBJECT, Shared, leaks, refuse_leaks, texts
-from hae.data.parting import parts_by_person
+from hae.data.splits.duplicates import NEAR, groups_of, hashes_of, pairs_among
+from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, Shared, leaks, refuse_leaks, texts
+from hae.data.splits.parting import parts_by_person
 
 PARTS = {2: ("train", "test"), 3: ("train", "val", "test")}
 PUBLISHED = (0.8, 0.2)

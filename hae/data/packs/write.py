@@ -15,8 +15,8 @@ from hae.data.card import card_of, card_path, write_card
 from hae.data.core import Manifest, content_hash, state_hash
 from hae.data.crop import Crop
 from hae.data.decode import decoders
-from hae.data.pack_blocks import BLOCK, STATE, Progress, fill_blocks, refuse_other
-from hae.data.pack_info import (
+from hae.data.packs.blocks import BLOCK, STATE, Progress, fill_blocks, refuse_other
+from hae.data.packs.info import (
     PIXELS,
     RECORD,
     TABLE,
@@ -27,7 +27,7 @@ from hae.data.pack_info import (
     read_info,
     total_of,
 )
-from hae.data.pack_reader import read_pack
+from hae.data.packs.read import read_pack
 from hae.data.places import with_places
 from hae.training.store import locked
 

@@ -18,7 +18,7 @@ import numpy as np
 from audit.errors import InputError
 from hae.data.core import Manifest
 from hae.data.crop import MARGIN, Crop
-from hae.data.names import (
+from hae.data.sets.names import (
     NO_COUNTS,
     DataSet,
     age_cell,

@@ -19,7 +19,7 @@ import numpy as np
 from audit.errors import InputError
 from hae.data.core import Manifest
 from hae.data.crop import Crop
-from hae.data.names import (
+from hae.data.sets.names import (
     DataSet,
     Parsed,
     age_cell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hae.config import Strict
-from hae.data.leaks import Shared
+from hae.data.splits.leaks import Shared
 
 Severity = Literal["serious", "warning", "info"]
 

@@ -20,7 +20,7 @@ from audit.errors import InputError
 from audit.files import write_text
 from hae.data.core import Manifest
 from hae.data.decode import CHUNK, decoded, decoders
-from hae.data.pack_info import PIXELS, PixelMap, part_hash
+from hae.data.packs.info import PIXELS, PixelMap, part_hash
 from hae.training.store import new_array
 
 BLOCK = 1024

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.columns import MAX_AGE
-from hae.data.check_counts import ages_of, counts_of, people_of, usable_rows
-from hae.data.check_images import Scan, Stray, image_check, scan_findings, stray_findings
-from hae.data.check_record import Count, DataCheck, Finding, Severity, finding
+from hae.data.checks.counts import ages_of, counts_of, people_of, usable_rows
+from hae.data.checks.images import Scan, Stray, image_check, scan_findings, stray_findings
+from hae.data.checks.record import Count, DataCheck, Finding, Severity, finding
 from hae.data.core import Manifest
-from hae.data.leaks import PHOTO, SPLIT, SUBJECT, Shared, contradictions, leaks, texts
+from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, Shared, contradictions, leaks, texts
 
 LASTING = ("gender", "sex", "race", "ethnicity", "birth_year", "dob")
 """What does not change from photo to photo of a person."""
@@ -96,7 +96,7 @@ def check_data(
     manifest : Manifest
         The faces.
     published : mapping
-        The published counts by split, see :class:`hae.data.names.DataSet`.
+        The published counts by split, see :class:`hae.data.sets.names.DataSet`.
     scan : Scan, optional
         What reading all images showed.
     stray : Stray

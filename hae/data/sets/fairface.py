@@ -20,7 +20,7 @@ from audit.tables import read_table
 from hae.data.core import Manifest, checked
 from hae.data.crop import Crop
 from hae.data.images import strict_decoding
-from hae.data.names import DataSet
+from hae.data.sets.names import DataSet
 
 SPLITS = ("train", "val")
 AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")

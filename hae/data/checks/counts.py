@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.bands import band_label, bands_from_edges, parse_band
-from hae.data.check_record import Count
+from hae.data.checks.record import Count
 from hae.data.core import Manifest
-from hae.data.leaks import PHOTO, SPLIT, SUBJECT, texts
+from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, texts
 
 ATTRIBUTES = ("gender", "sex", "race", "ethnicity", "skin_tone", "expression", "age")
 MOST_VALUES = 40

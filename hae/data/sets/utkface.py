@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hae.data.core import Manifest
 from hae.data.crop import Crop
-from hae.data.names import (
+from hae.data.sets.names import (
     DataSet,
     Parsed,
     from_names,

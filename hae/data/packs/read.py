@@ -17,7 +17,7 @@ from hae.data.card import read_card
 from hae.data.core import Manifest
 from hae.data.images import Pixels, fit_face
 from hae.data.manifest import read_manifest, with_card
-from hae.data.pack_info import RECORD, TABLE, PackInfo, again, open_pixels, read_info
+from hae.data.packs.info import RECORD, TABLE, PackInfo, again, open_pixels, read_info
 
 IntArray = npt.NDArray[np.int64]
 _ROUNDING = 1e-9
@@ -77,8 +77,9 @@ def read_pack(root: Path, split: str | None, mapping: Mapping[str, str]) -> Mani
     """Read a folder that ``data pack`` wrote; the pixels stay on disk until they are used.
 
     The lengths of its files and the table's checksum are checked here; those of the pixels by
-    :func:`hae.data.pack.verify_pack`. The columns are those of the data set that was packed, and so
-    are its crop, terms and sources. A face without pixels fails with the reason found at packing.
+    :func:`hae.data.packs.write.verify_pack`. The columns are those of the data set that was packed,
+    and so are its crop, terms and sources. A face without pixels fails with the reason found at
+    packing.
 
     Parameters
     ----------

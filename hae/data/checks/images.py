@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.hashing import Keys
-from hae.data.check_counts import ages_of
-from hae.data.check_record import Finding, ImageCheck, Severity, finding
+from hae.data.checks.counts import ages_of
+from hae.data.checks.record import Finding, ImageCheck, Severity, finding
 from hae.data.core import Manifest
-from hae.data.duplicates import NEAR, groups_of, hashes_of, pairs_among, same_bytes
-from hae.data.leaks import texts
-from hae.data.names import SUFFIXES
+from hae.data.sets.names import SUFFIXES
+from hae.data.splits.duplicates import NEAR, groups_of, hashes_of, pairs_among, same_bytes
+from hae.data.splits.leaks import texts
 
 COMPARED = ("gender", "sex", "race", "ethnicity")
 GONE = "no such file"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hae.data.core import Manifest
-from hae.data.mivolo import read_boxes
-from hae.data.names import NO_COUNTS, DataSet, check_folder, no_mapping, no_split
+from hae.data.sets.mivolo import read_boxes
+from hae.data.sets.names import NO_COUNTS, DataSet, check_folder, no_mapping, no_split
 
 TERMS = "LAGENDA: CC BY 2.0 by its publisher's page; photos from Open Images"
 TABLE = "lagenda_annotation.csv"
@@ -26,7 +26,7 @@ def read_lagenda(root: Path, split: str | None, mapping: Mapping[str, str]) -> M
     Raises
     ------
     InputError
-        As :func:`hae.data.mivolo.read_mivolo`, or no such folder.
+        As :func:`hae.data.sets.mivolo.read_mivolo`, or no such folder.
     """
     no_split("lagenda", split)
     no_mapping("lagenda", mapping)

@@ -1,0 +1,1 @@
+"""``data check``: what is in a data set and what is wrong with it."""

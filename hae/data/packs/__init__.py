@@ -1,0 +1,1 @@
+"""Packs: faces decoded once, checksummed, and read without decoding."""
