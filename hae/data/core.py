@@ -113,7 +113,11 @@ class Manifest:
 
     def paths(self) -> list[Path]:
         """The image files in the manifest's order; they need not exist."""
-        return [self.root / name for name in self.frame["path"]]
+        return list(self._paths)
+
+    @cached_property
+    def _paths(self) -> tuple[Path, ...]:
+        return tuple(self.root / name for name in self.frame["path"])
 
     def failure(self, row: int) -> str:
         """Why a row fails before its image is opened; "" where it does not."""
@@ -130,9 +134,7 @@ class Manifest:
         return [self.failure(row) or self._load(row, size, keep) for row in rows]
 
     def _load(self, row: int, size: tuple[int, int], keep: float) -> Pixels | str:
-        return load_face(
-            self.root / self.frame["path"].iloc[row], size, keep, cut=self.cut(row), root=self.root
-        )
+        return load_face(self._paths[row], size, keep, cut=self.cut(row), root=self.root)
 
     def cut(self, row: int) -> Cut | None:
         """Where the face lies in its image; None for the image's middle."""
