@@ -50,6 +50,7 @@ WARNING_CODES: dict[str, str] = {
     "small_groups": "some groups have fewer persons than min_n and are not tested",
     "trained_on": "the model has seen these faces, so its errors look smaller than they are",
     "crop_differs": "the faces are cut from their images in another way than the model's were",
+    "crop_unknown": "how the model's faces or these were cut from their images is not stated",
     "leaky_split": "people of the training part may be among these: errors look too small",
     "simulated": "the faces are simulated; nothing here describes real people",
     "perceived_attribute": "groups are as perceived by somebody, which blurs gaps",

@@ -191,7 +191,7 @@ def predictions_from_frame(
         if failed_when
         else np.zeros(len(frame), dtype=np.bool_)
     )
-    warnings: list[Concern] = []
+    warnings: list[Concern] = _leaks(frame, place)
     common, used = _ids_and_weight(frame, place)
     if task == "age":
         fields, columns = age_fields(frame, failed, place, warnings)
@@ -206,6 +206,16 @@ def predictions_from_frame(
         **common,
         **fields,
     )
+
+
+def _leaks(frame: pd.DataFrame, place: str) -> list[Concern]:
+    if LEAKY not in frame.columns:
+        return []
+    found = as_text(frame[LEAKY], place).dropna().unique()
+    return [
+        Concern(code="leaky_split", severity="serious", message=str(why), where=place)
+        for why in sorted(found)
+    ]
 
 
 def _ids_and_weight(frame: pd.DataFrame, place: str) -> tuple[dict[str, Any], list[str]]:
@@ -271,6 +281,9 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     finally:
         temporary.unlink(missing_ok=True)
 
+
+LEAKY = "leaky"
+"""A column that says why people of these faces may be in the training data of the model."""
 
 _COLUMNS: dict[str, tuple[str | list[str], str]] = {
     "sample_id": ("string", "unique text; the row number when absent"),

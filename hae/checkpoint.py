@@ -45,8 +45,8 @@ class Provenance(Strict):
     validation_seen: bool = False
     """Whether those have seen the validation people, as far as is known."""
     files: list[FileHash]
-    origins: list[FileHash] = Field(default_factory=list)
-    """Label files that those tables were taken from."""
+    origins: list[str] = Field(default_factory=list)
+    """SHA-256 of label files, and content hashes of data, that those were taken from."""
     faces: int
     people: int
     validation_faces: int

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.errors import InputError
+from audit.predictions import LEAKY
 from hae.adapters.predictor import Outputs, Predictor
 from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
-from hae.data.images import Pixels, leaves
+from hae.data.images import Pixels, is_there, leaves
 from hae.parts import Parts, open_parts
 
 PART = 1024
@@ -92,7 +93,10 @@ def predict(
                 progress(len(rows))
             blocks.append(block)
     scores = pd.concat(blocks, ignore_index=True)
-    return pd.concat([manifest.frame.drop(columns="path"), scores], axis=1)
+    frame = manifest.frame.drop(columns="path")
+    if manifest.leaky:
+        frame[LEAKY] = manifest.leaky
+    return pd.concat([frame, scores], axis=1)
 
 
 def score_columns(predictor: Predictor, *, keep_probabilities: bool = False) -> list[str]:
@@ -123,12 +127,12 @@ def check_images(manifest: Manifest) -> None:
     if manifest.images is not None:
         return
     paths = manifest.paths()
-    if not any(path.is_file() for path in paths):
+    if not any(is_there(path) for path in paths):
         raise InputError(
             f"data set {manifest.label}: none of its {len(paths):,} images exists, beginning with "
             f"{paths[0]}; is the folder right?"
         )
-    if all(leaves(path, manifest.root) for path in paths):
+    if all(is_there(path) and leaves(path, manifest.guard or manifest.root) for path in paths):
         raise InputError(
             f"data set {manifest.label}: all its images, beginning with {paths[0]}, lie behind a "
             f"symbolic link out of {manifest.root}; give the real folder"

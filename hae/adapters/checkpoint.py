@@ -86,18 +86,20 @@ class AgePredictor:
         is not found.
         """
         made = self.header.provenance
-        if content_hash(manifest) in (*made.content, *made.before):
+        content, seen = content_hash(manifest), {*made.content, *made.before}
+        if content in seen:
             return True
         own, theirs = _sums(manifest.label_files), _sums(made.files)
-        before, theirs_before = _sums(manifest.origins), _sums(made.origins)
-        if not own & theirs and (before & (theirs | theirs_before) or own & theirs_before):
+        before, theirs_before = set(manifest.origins), set(made.origins)
+        related = before & (theirs | seen | theirs_before) or theirs_before & (own | {content})
+        if related and not own & theirs:
             return True
         if own and theirs and not own & theirs:
             return False
-        seen = made.data.split(", ")
-        whole = manifest.name in seen
-        part = any(label.startswith(f"{manifest.name} ") for label in seen)
-        return whole or manifest.label in seen or (manifest.split is None and part)
+        labels = made.data.split(", ")
+        whole = manifest.name in labels
+        part = any(label.startswith(f"{manifest.name} ") for label in labels)
+        return whole or manifest.label in labels or (manifest.split is None and part)
 
     @property
     def crop(self) -> Crop | None:

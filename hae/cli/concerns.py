@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.result import Concern
 from hae.adapters.predictor import Predictor
 from hae.data.core import Manifest
-from hae.data.crop import crop_difference
+from hae.data.crop import UNKNOWN, crop_difference
 
 
 def concerns_of(manifest: Manifest, predictor: Predictor) -> list[Concern]:
@@ -20,9 +20,19 @@ def concerns_of(manifest: Manifest, predictor: Predictor) -> list[Concern]:
             "has not seen, such as a split of their own"
         )
         found.append(Concern(code="trained_on", severity="serious", message=message))
-    differs = crop_difference(predictor.crop, manifest.crop, predictor.name)
+    trained, crop = predictor.crop, manifest.crop
+    differs = crop_difference(trained, crop, predictor.name)
     if differs:
         found.append(Concern(code="crop_differs", severity="serious", message=differs))
+    elif trained is not None and trained != crop:
+        message = (
+            f"{predictor.name} was trained on {trained.described()}; of these faces it is not "
+            f"known how they were cut ({crop.described()})"
+            if crop.images == UNKNOWN
+            else f"how the faces of {predictor.name} were cut is not known; these are "
+            f"{crop.described()}"
+        )
+        found.append(Concern(code="crop_unknown", severity="info", message=message))
     if manifest.leaky:
         message = f"{manifest.label}: {manifest.leaky}"
         found.append(Concern(code="leaky_split", severity="serious", message=message))

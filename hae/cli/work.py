@@ -145,9 +145,9 @@ def _of_model(
     known = {name: source for name, source in manifest.sources.items() if name in used}
     frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
-    predictions = replace(
-        predictions, warnings=(*concerns_of(manifest, predictor), *predictions.warnings)
-    )
+    # what leaks is told by the table itself, now and when it is read again
+    told = [row for row in concerns_of(manifest, predictor) if row.code != "leaky_split"]
+    predictions = replace(predictions, warnings=(*told, *predictions.warnings))
     run = run_of_model(manifest, predictor, options.seed, command)
     return predictions, run, replace(options, by=by, sources={**known, **options.sources})
 

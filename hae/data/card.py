@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +11,10 @@ from pydantic import Field
 
 from audit.errors import InputError
 from audit.files import write_text
-from audit.result import FileHash, LabelSource
+from audit.result import LabelSource
 from audit.tables import file_hash
 from hae.config import Strict
-from hae.data.core import Manifest
+from hae.data.core import Manifest, content_hash
 from hae.data.crop import Crop
 from hae.settings import checked
 
@@ -25,8 +26,9 @@ class Card(Strict):
 
     ``made`` says in words how the table came about, such as by which protocol it was split.
     ``leaky``: for each split whose people may also be in another, why (under "" for all).
-    ``origins`` are the label files that the faces were taken from. ``table`` is the SHA-256 of
-    the table, which must not change behind its card.
+    ``origins``: SHA-256 of the label files and content hashes of the data that the faces were
+    taken from. ``root`` is where the images lie, from the table's folder. ``table`` is the SHA-256
+    of the table, which must not change behind its card.
     """
 
     format: Literal["hae-audit/data/1"] = "hae-audit/data/1"
@@ -37,7 +39,8 @@ class Card(Strict):
     made: str | None = None
     leaky: dict[str, str] = Field(default_factory=dict)
     drawn: bool = False
-    origins: list[FileHash] = Field(default_factory=list)
+    root: str | None = None
+    origins: list[str] = Field(default_factory=list)
     table: str
 
 
@@ -54,9 +57,22 @@ def card_of(
         made=made,
         leaky=own if leaky is None else leaky,
         drawn=manifest.drawn,
-        origins=[*manifest.label_files, *manifest.origins],
+        root=_root(manifest, table),
+        origins=[
+            *(file.sha256 for file in manifest.label_files),
+            content_hash(manifest),
+            *manifest.origins,
+        ],
         table=file_hash(table).sha256,
     )
+
+
+def _root(manifest: Manifest, table: Path) -> str | None:
+    """The folder that links of its images must not leave, from the table's folder."""
+    if manifest.images is not None:
+        return None
+    root = (manifest.guard or manifest.root).resolve()
+    return Path(os.path.relpath(root, table.parent.resolve())).as_posix()
 
 
 def card_path(table: Path) -> Path:

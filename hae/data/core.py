@@ -80,10 +80,14 @@ class Manifest:
     can."""
     made: str | None = None
     """How the table came about, such as by which protocol it was split."""
-    origins: tuple[FileHash, ...] = ()
-    """Label files that these faces were taken from by another table, which need not be there."""
+    guard: Path | None = None
+    """The folder that links of the images must not leave, where it is not ``root``."""
+    origins: tuple[str, ...] = ()
+    """SHA-256 of the label files, and content hashes of the data, that these were taken from."""
     same_as: tuple[FileHash, ...] = ()
     """Of a copy in another form: the label files of what was copied."""
+    copy_of: str | None = None
+    """Of a copy of all faces in another form: the content hash of what was copied."""
     leaky: str | None = None
     """Set where people of this split may be in the training split too: in words, why."""
 
@@ -134,7 +138,9 @@ class Manifest:
         return [self.failure(row) or self._load(row, size, keep) for row in rows]
 
     def _load(self, row: int, size: tuple[int, int], keep: float) -> Pixels | str:
-        return load_face(self._paths[row], size, keep, cut=self.cut(row), root=self.root)
+        return load_face(
+            self._paths[row], size, keep, cut=self.cut(row), root=self.guard or self.root
+        )
 
     def cut(self, row: int) -> Cut | None:
         """Where the face lies in its image; None for the image's middle."""
@@ -181,7 +187,7 @@ def content_hash(manifest: Manifest) -> str:
     It knows a data set again wherever it lies, copied or not. That an image was replaced by another
     of the same size is not seen; see :func:`state_hash`.
     """
-    return _hash(manifest, times=False)
+    return manifest.copy_of or _hash(manifest, times=False)
 
 
 def state_hash(manifest: Manifest) -> str:

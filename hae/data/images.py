@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 Pixels = npt.NDArray[np.uint8]
 _SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What images of faces come in; some of Pillow's other decoders run programs."""
+_FAINT = 4096
+"""A picture of 16 bits that stays below is of another range, and would come out black."""
 WHITE = (255, 255, 255, 255)
 _LARGEST_BOX = 4
 """A face's region may have this many times the image's longer side."""
@@ -69,7 +76,10 @@ def load_face(
     try:
         if root is not None and leaves(path, root):
             return "a symbolic link out of the data set's folder; give the real one"
-        with Image.open(path) as image:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return "is no regular file"  # a pipe would be waited for
+        with Image.open(path, formats=_formats()) as image:
             return fit_face(image, size, keep) if cut is None else cut_face(image, size, keep, cut)
     except FileNotFoundError:
         return "no such file"
@@ -79,8 +89,16 @@ def load_face(
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels: refused"
     except OSError as error:
         return f"cannot be read: {error.strerror or _one_line(error)}"
-    except (ValueError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError) as error:
-        return f"cannot be decoded: {_one_line(error)}"  # what Pillow's decoders raise on bad bytes
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever they like on bad bytes
+        return f"cannot be decoded: {_one_line(error)}"
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)  # not every Pillow has all
 
 
 def fit_face(image: Image.Image, size: tuple[int, int], keep: float) -> Pixels:
@@ -162,10 +180,18 @@ def _turned(
 
 def leaves(path: Path, root: Path) -> bool:
     """Whether a path that is written as lying below a folder leads out of it by a link."""
-    folder = root.resolve()
-    if not path.absolute().is_relative_to(root.absolute()) or ".." in path.parts:
+    written, folder = (Path(os.path.normpath(place.absolute())) for place in (path, root))
+    if not written.is_relative_to(folder):
         return False  # named outside, and meant so
-    return not path.resolve().is_relative_to(folder)
+    return not path.resolve().is_relative_to(root.resolve())
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file has this name; a name that no file can have is of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _centre(
@@ -180,6 +206,8 @@ def _centre(
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT:
         wide = np.asarray(image).astype(np.int64)
+        if 0 < wide.max() < _FAINT:
+            raise ValueError(f"16 bits that reach only {wide.max()} of 65535: range not known")
         return Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise ValueError("floating-point pixels have no known range")

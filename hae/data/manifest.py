@@ -12,10 +12,10 @@ import pandas as pd
 from audit.errors import InputError
 from audit.files import write_text
 from audit.tables import read_table, rename
-from hae.data.card import Card, card_of, read_card, write_card
+from hae.data.card import Card, card_of, card_path, read_card, write_card
 from hae.data.core import Manifest, checked
 from hae.data.crop import MARGIN, WHOLE, Crop
-from hae.data.places import REASON, take_places, with_places
+from hae.data.places import BOX, EYES, REASON, ROLL, take_places, with_places
 
 
 def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) -> Manifest:
@@ -48,6 +48,8 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
             "images"
         )
     card = read_card(table)
+    if card is not None:
+        _refuse_mapped(mapping, table)
     frame = rename(read_table(table), mapping, table.name)
     if "path" not in frame.columns:
         raise InputError(
@@ -74,6 +76,17 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
     return manifest if card is None else with_card(manifest, card)
 
 
+def _refuse_mapped(mapping: Mapping[str, str], table: Path) -> None:
+    """What a card vouches for must not be read from other columns."""
+    bound = {"path", "sample_id", "subject_id", "split", *BOX, ROLL, *EYES}
+    wrong = sorted(bound & {*mapping, *mapping.values()})
+    if wrong:
+        raise InputError(
+            f"--map {wrong[0]}: {card_path(table).name} vouches for this column of {table.name}; "
+            "leave it out, or delete the card to use the table as yours"
+        )
+
+
 def with_card(manifest: Manifest, card: Card) -> Manifest:
     """A manifest with what its card says of all its faces."""
     alone = card.leaky.get(manifest.split or "") or card.leaky.get("")
@@ -81,6 +94,7 @@ def with_card(manifest: Manifest, card: Card) -> Manifest:
     return replace(
         manifest,
         name=card.name,
+        guard=None if card.root is None else manifest.root / card.root,
         crop=card.crop,
         sources=card.sources,
         terms=card.terms,
@@ -103,7 +117,7 @@ def write_manifest(
     frame = with_places(manifest)
     folder = table.parent.resolve()
     frame["path"] = [
-        Path(os.path.relpath(manifest.root.absolute() / name, folder)).as_posix()
+        Path(os.path.relpath(manifest.root.resolve() / name, folder)).as_posix()
         for name in frame["path"]
     ]
     write_text(table, frame.to_csv(index=False))

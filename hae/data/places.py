@@ -61,7 +61,7 @@ def _numbers(frame: pd.DataFrame, names: tuple[str, ...], place: str) -> FloatAr
     columns = []
     for name in names:
         values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
-        wrong = np.isnan(values) & frame[name].notna().to_numpy()
+        wrong = ~np.isfinite(values) & frame[name].notna().to_numpy()
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(

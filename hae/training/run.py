@@ -229,7 +229,7 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
         before=inherited(parent, order.content),
         validation_seen=_seen(order),
         files=list(order.files),
-        origins=[file for manifest in order.manifests for file in manifest.origins],
+        origins=[name for manifest in order.manifests for name in manifest.origins],
         faces=len(parts.train),
         people=parts.train.people,
         validation_faces=len(parts.validation),

@@ -116,9 +116,13 @@ def read_pack(root: Path, split: str | None, mapping: Mapping[str, str]) -> Mani
         images=PackedFaces(info, root, pixels, rows, reasons or ("",) * len(rows), card.drawn),
     )
     found = with_card(manifest, card)
-    copied = {file.sha256 for file in info.files}
-    before = tuple(file for file in found.origins if file.sha256 not in copied)
-    return replace(found, origins=before, same_as=tuple(info.files))
+    copied = {info.source, *(file.sha256 for file in info.files)}
+    return replace(
+        found,
+        origins=tuple(name for name in found.origins if name not in copied),
+        same_as=tuple(info.files),
+        copy_of=info.source if len(rows) == info.n else None,
+    )
 
 
 def _rows(manifest: Manifest, split: str | None, info: PackInfo, root: Path) -> IntArray:

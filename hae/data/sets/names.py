@@ -43,20 +43,26 @@ class DataSet:
 def image_files(root: Path, name: str) -> list[str]:
     """Paths of the image files below a folder, relative to it, in text order; others are left.
 
-    Folders that are links are not entered, so that no face is found twice.
-
     Raises
     ------
     InputError
-        No such folder, no image in it, or a name that is no text.
+        No such folder, one in it that is a link or cannot be read, no image, or a name that is no
+        text.
     """
     check_folder(root, name)
-    found = [
-        Path(folder, file).relative_to(root).as_posix()
-        for folder, _, files in os.walk(root)
-        for file in files
-        if file.lower().endswith(SUFFIXES) and not file.startswith("._")
-    ]
+    found = []
+    for folder, folders, files in os.walk(root, onerror=_refuse):
+        links = [inner for inner in folders if Path(folder, inner).is_symlink()]
+        if links:
+            raise InputError(
+                f"--data {name}:{root}: {Path(folder, links[0])} is a link to a folder, whose "
+                "images would be missed; put the folder itself there, or take the link away"
+            )
+        found += [
+            Path(folder, file).relative_to(root).as_posix()
+            for file in files
+            if file.lower().endswith(SUFFIXES) and not file.startswith("._")
+        ]
     if not found:
         raise InputError(
             f"--data {name}:{root}: no image in this folder ({', '.join(SUFFIXES)}); "
@@ -68,6 +74,10 @@ def image_files(root: Path, name: str) -> list[str]:
                 f"--data {name}:{root}: the file name {path!r} is not UTF-8; rename the file"
             )
     return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror}); mend its permissions")
 
 
 def _undecodable(path: str) -> bool:

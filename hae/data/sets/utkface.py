@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from audit.errors import InputError
 from hae.data.core import Manifest
 from hae.data.crop import Crop
 from hae.data.sets.names import (
@@ -28,6 +29,7 @@ _NAME = re.compile(r"^(\d{1,3})_([01])_([0-4])_(\d+) ?\.?(?:jpg)(?:\.chip\.jpg)?
 GENDERS = ("Male", "Female")
 RACES = ("White", "Black", "Asian", "Indian", "Other")
 OLDEST = 116
+ALIGNED = ".chip.jpg"
 COUNTS = {
     "": {
         "usable": 23_704,
@@ -53,13 +55,20 @@ def read_utkface(root: Path, split: str | None, mapping: Mapping[str, str]) -> M
     Raises
     ------
     InputError
-        No such folder, no image in it, or a split or a mapping is asked for.
+        No such folder, no image in it, both kinds of images, or a split or a mapping is asked
+        for.
     """
     no_split("utkface", split)
     no_mapping("utkface", mapping)
     paths = image_files(root, "utkface")
     frame, reasons = from_names(paths, _parsed, "utkface")
-    aligned = any(path.endswith(".chip.jpg") for path in paths)
+    aligned = [path.endswith(ALIGNED) for path in paths]
+    if any(aligned) and not all(aligned):
+        raise InputError(
+            f"--data utkface:{root}: holds faces in the wild, such as "
+            f"{paths[aligned.index(False)]}, and aligned ones (*{ALIGNED}): the same photos cut in "
+            "two ways; give one of the two folders"
+        )
     return Manifest(
         name="utkface",
         root=root,
@@ -67,7 +76,7 @@ def read_utkface(root: Path, split: str | None, mapping: Mapping[str, str]) -> M
         files=(),
         sources={"gender": "perceived", "race": "perceived"},
         terms=TERMS,
-        crop=Crop(images="UTKFace's aligned faces" if aligned else "UTKFace in the wild"),
+        crop=Crop(images="UTKFace's aligned faces" if all(aligned) else "UTKFace in the wild"),
         reasons=reasons,
     )
 
