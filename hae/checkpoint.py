@@ -46,7 +46,7 @@ class Provenance(Strict):
     """Whether those have seen the validation people, as far as is known."""
     files: list[FileHash]
     origins: list[str] = Field(default_factory=list)
-    """SHA-256 of label files, and content hashes of data, that those were taken from."""
+    """``faces_hash`` of the manifests, and what they were taken from; see ``Manifest.origins``."""
     faces: int
     people: int
     validation_faces: int

@@ -17,7 +17,7 @@ from audit.tables import file_hash
 from hae.adapters.predictor import Outputs
 from hae.adapters.spec import InputSpec
 from hae.checkpoint import Checkpoint, Header, read_checkpoint
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, content_hash, faces_hash
 from hae.data.crop import Crop
 from hae.heads.distribution import distribution, spread
 from hae.heads.masses import class_masses
@@ -86,12 +86,11 @@ class AgePredictor:
         is not found.
         """
         made = self.header.provenance
-        content, seen = content_hash(manifest), {*made.content, *made.before}
-        if content in seen:
+        if content_hash(manifest) in (*made.content, *made.before):
             return True
         own, theirs = _sums(manifest.label_files), _sums(made.files)
-        before, theirs_before = set(manifest.origins), set(made.origins)
-        related = before & (theirs | seen | theirs_before) or theirs_before & (own | {content})
+        before, theirs_before = {faces_hash(manifest), *manifest.origins}, set(made.origins)
+        related = before & (theirs | theirs_before) or own & theirs_before
         if related and not own & theirs:
             return True
         if own and theirs and not own & theirs:

@@ -14,7 +14,7 @@ from audit.files import write_text
 from audit.result import LabelSource
 from audit.tables import file_hash
 from hae.config import Strict
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, faces_hash
 from hae.data.crop import Crop
 from hae.settings import checked
 
@@ -26,8 +26,8 @@ class Card(Strict):
 
     ``made`` says in words how the table came about, such as by which protocol it was split.
     ``leaky``: for each split whose people may also be in another, why (under "" for all).
-    ``origins``: SHA-256 of the label files and content hashes of the data that the faces were
-    taken from. ``root`` is where the images lie, from the table's folder. ``table`` is the SHA-256
+    ``origins``: SHA-256 of the label files and ``faces_hash`` of the data that the faces were taken
+    from. ``root`` is where the images lie, from the table's folder. ``table`` is the SHA-256
     of the table, which must not change behind its card.
     """
 
@@ -60,7 +60,7 @@ def card_of(
         root=_root(manifest, table),
         origins=[
             *(file.sha256 for file in manifest.label_files),
-            content_hash(manifest),
+            faces_hash(manifest),
             *manifest.origins,
         ],
         table=file_hash(table).sha256,

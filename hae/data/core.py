@@ -83,7 +83,7 @@ class Manifest:
     guard: Path | None = None
     """The folder that links of the images must not leave, where it is not ``root``."""
     origins: tuple[str, ...] = ()
-    """SHA-256 of the label files, and content hashes of the data, that these were taken from."""
+    """SHA-256 of label files, and :func:`faces_hash` of data, that these were taken from."""
     same_as: tuple[FileHash, ...] = ()
     """Of a copy in another form: the label files of what was copied."""
     copy_of: str | None = None
@@ -193,6 +193,17 @@ def content_hash(manifest: Manifest) -> str:
 def state_hash(manifest: Manifest) -> str:
     """As :func:`content_hash`, and each image's time of change: for what is kept between runs."""
     return _hash(manifest, times=True)
+
+
+def faces_hash(manifest: Manifest) -> str:
+    """SHA-256 of the data set's name and its faces' ids and ages, in text order.
+
+    It knows the faces again in a table with other columns, in another order, or packed.
+    """
+    frame = manifest.frame
+    known = [name for name in ("sample_id", "age", "age_low", "age_high") if name in frame.columns]
+    rows = sorted("\x1f".join(row) for row in frame[known].astype("str").fillna("").to_numpy())
+    return hashlib.sha256("\x1e".join([manifest.name, *rows]).encode()).hexdigest()
 
 
 def _hash(manifest: Manifest, *, times: bool) -> str:

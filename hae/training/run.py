@@ -19,7 +19,7 @@ from audit.tables import file_hash
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, Provenance, read_checkpoint
 from hae.config import CHECKPOINT, RunConfig
-from hae.data.core import Manifest, content_hash, state_hash
+from hae.data.core import Manifest, content_hash, faces_hash, state_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
 from hae.training.first import first_weights, has_seen, inherited, parent_of, weights_file
 from hae.training.fit import BEST, RESUME
@@ -229,7 +229,7 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
         before=inherited(parent, order.content),
         validation_seen=_seen(order),
         files=list(order.files),
-        origins=[name for manifest in order.manifests for name in manifest.origins],
+        origins=[name for m in order.manifests for name in (faces_hash(m), *m.origins)],
         faces=len(parts.train),
         people=parts.train.people,
         validation_faces=len(parts.validation),

@@ -73,6 +73,16 @@ def test_the_same_crop_is_not_told(
     assert "crop" not in done.stderr
 
 
+def test_a_crop_that_is_not_stated_is_told(model: Path, toys: Manifest) -> None:
+    from hae.adapters.zoo import load_model
+
+    unknown = replace(toys, crop=BOXES.model_copy(update={"images": "unknown"}))
+    concerns = concerns_of(unknown, load_model(str(model)))
+    (found,) = [row for row in concerns if row.code.startswith("crop")]
+    assert (found.code, found.severity) == ("crop_unknown", "info")
+    assert "it is not known how they were cut" in found.message
+
+
 def test_a_leaky_split_is_a_serious_warning(
     hae_audit: Command, model: Path, toys: Manifest, tmp_path: Path
 ) -> None:
@@ -84,6 +94,9 @@ def test_a_leaky_split_is_a_serious_warning(
     assert ("leaky_split", "serious") in [(row.code, row.severity) for row in found]
     done = hae_audit("evaluate", model, "--data", data, "--out", "run", *FEW)
     assert why in done.stdout
+    hae_audit("predict", model, "--data", data, "--out", "p.parquet")
+    done = hae_audit("evaluate", "--predictions", "p.parquet", "--out", "again", *FEW)
+    assert why in done.stdout  # the table itself says so
     told = Told()
     path = train_age(order(tmp_path / "leaky.csv", tmp_path / "trained", *SHORT), told)
     assert any(why in notice for notice in told.notices)

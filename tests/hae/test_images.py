@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hae.data.images import load_face, strict_decoding
+from hae.data.images import is_there, load_face, strict_decoding
 
 
 def pixels(path: Path, size: tuple[int, int] = (4, 4), keep: float = 1.0) -> np.ndarray:
@@ -116,3 +117,42 @@ def test_large_jpeg_at_smaller_scale_stays_close(tmp_path: Path) -> None:
     Image.fromarray(image).save(tmp_path / "a.png")
     jpeg, png = (pixels(tmp_path / name, (16, 16)).astype(int) for name in ("a.jpg", "a.png"))
     assert np.abs(jpeg - png).max() <= 3
+
+
+def test_twelve_bits_in_sixteen_are_not_black(tmp_path: Path) -> None:
+    """A range that is not 0 to 65535 would come out black, and get an age."""
+    Image.fromarray(np.full((8, 8), 2000, np.uint16)).save(tmp_path / "a.png")
+    found = load_face(tmp_path / "a.png", (4, 4), 1.0)
+    assert isinstance(found, str)
+    assert "reach only 2000 of 65535" in found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    assert load_face(tmp_path / "a.jpg", (4, 4), 1.0) == "is no regular file"
+
+
+def test_names_that_no_file_has_are_reasons(tmp_path: Path) -> None:
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    for path in (tmp_path / "loop.jpg", tmp_path / "a\0b.jpg", tmp_path / ("a" * 300)):
+        assert isinstance(load_face(path, (4, 4), 1.0, root=tmp_path), str)
+        assert not is_there(path)
+
+
+def test_formats_that_run_programs_are_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    assert load_face(tmp_path / "a.jpg", (4, 4), 1.0) == "not an image in a known format"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bad"), AttributeError("none")])
+def test_whatever_a_decoder_raises_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, "open", broken)
+    assert load_face(tmp_path / "a.png", (4, 4), 1.0) == f"cannot be decoded: {error}"

@@ -116,7 +116,7 @@ def read_pack(root: Path, split: str | None, mapping: Mapping[str, str]) -> Mani
         images=PackedFaces(info, root, pixels, rows, reasons or ("",) * len(rows), card.drawn),
     )
     found = with_card(manifest, card)
-    copied = {info.source, *(file.sha256 for file in info.files)}
+    copied = {file.sha256 for file in info.files}
     return replace(
         found,
         origins=tuple(name for name in found.origins if name not in copied),

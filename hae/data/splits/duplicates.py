@@ -31,6 +31,8 @@ SIDE, LOW = 32, 16
 NEAR = 32
 """Bits of 256 in which near-duplicates may differ."""
 BATCH, BLOCK, COLUMNS = 256, 64, 2048
+MOST_EQUAL = 100
+"""Faces of one hash, such as a placeholder for missing photos, that are paired each with each."""
 _GREY = np.array([0.299, 0.587, 0.114])
 
 Hashes = npt.NDArray[np.uint64]
@@ -55,15 +57,45 @@ def near_pairs(
     than ``near`` bits are neither copies nor mirrored, and only the others are compared in full.
     That is n^2 / 2 comparisons of 128 bits: on two cores a second for 24,000 faces, ten minutes for
     500,000. ``progress`` is told of finished rows. The order of the faces makes no difference.
+
+    Equal hashes are compared once. Where more than ``MOST_EQUAL`` faces have one hash, the first
+    stands for them: the others are paired with it alone.
     """
-    even, odd = _halves(hashes, 0), _halves(hashes, 1)
+    distinct, code = np.unique(hashes, axis=0, return_inverse=True)
+    code = code.reshape(-1)
+    progress(len(hashes) - len(distinct))
+    even, odd = _halves(distinct, 0), _halves(distinct, 1)
     found = [np.empty((0, 2), dtype=np.int64)]
-    blocks = range(0, len(hashes), BLOCK)
+    blocks = range(0, len(distinct), BLOCK)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for pairs in pool.map(lambda start: _near_block(even, odd, start, near), blocks):
             found.append(pairs)
-            progress(min(BLOCK, len(hashes) - BLOCK * (len(found) - 2)))
-    return np.concatenate(found)
+            progress(min(BLOCK, len(distinct) - BLOCK * (len(found) - 2)))
+    return _of_faces(np.concatenate(found), code)
+
+
+def _of_faces(pairs: IntArray, code: IntArray) -> IntArray:
+    """The pairs of faces, in order, from those of their distinct hashes."""
+    size = np.bincount(code)
+    rows = np.argsort(code, kind="stable")
+    start = np.cumsum(size) - size
+    many = size > MOST_EQUAL
+    stand = np.where(many, 1, size)
+    several = np.flatnonzero((size > 1) & ~many)
+    a, b = (np.concatenate([side, several]) for side in (pairs[:, 0], pairs[:, 1]))
+    n = stand[a] * stand[b]
+    pair = np.repeat(np.arange(len(a)), n)
+    k = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+    left = rows[start[a][pair] + k // stand[b][pair]]
+    right = rows[start[b][pair] + k % stand[b][pair]]
+    twice = (a == b)[pair] & (left >= right)  # a hash with itself gives each pair of faces twice
+    first = rows[start[code]]
+    follow = np.flatnonzero(many[code] & (first != np.arange(len(code))))
+    left = np.concatenate([left[~twice], first[follow]])
+    right = np.concatenate([right[~twice], follow])
+    i, j = np.minimum(left, right), np.maximum(left, right)
+    order = np.lexsort((j, i))
+    return np.stack([i[order], j[order]], axis=1)
 
 
 def _halves(hashes: Hashes, parity: int) -> Hashes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,10 @@ from audit.hashing import Keys, text_keys
 PHOTO = "photo:"
 """Begins the ``subject_id`` that stands for the unknown person on several copies of one photo."""
 SUBJECT, SPLIT = "subject_id", "split"
+IMAGE = "image"
+MOST_PARTS = 20
+"""Of more parts only those pairs are told that share somebody."""
+IntArray = npt.NDArray[np.int64]
 _ROLES = (("test", "tst", "testing"), ("val", "valid", "validation", "dev"))
 _LEARNT = ("train", "trn", "training")
 
@@ -34,7 +40,7 @@ class Shared:
     """Who are in both."""
     example: str | None = None
     word: str = "person"
-    """What they share: ``person``, or ``photo`` where people are unknown."""
+    """What they share: ``person``, ``photo`` where people are unknown, or ``image``, a file."""
 
     def __str__(self) -> str:
         """In words.
@@ -47,8 +53,9 @@ class Shared:
         '3 of 200 test faces (1.5 %) share a person with train'
         """
         share = f" ({100 * self.shared / self.faces:.1f} %)" if self.shared else ""
+        what = f"an {self.word}" if self.word == IMAGE else f"a {self.word}"
         return (
-            f"{self.shared:,} of {self.faces:,} {self.part} faces{share} share a {self.word} with "
+            f"{self.shared:,} of {self.faces:,} {self.part} faces{share} share {what} with "
             f"{self.other}"
         )
 
@@ -68,13 +75,23 @@ def person_keys(frame: pd.DataFrame) -> Keys:
     return np.where((names != "").to_numpy(), text_keys(names.tolist(), "subject"), own)
 
 
+def images_of(root: Path, frame: pd.DataFrame) -> IntArray:
+    """The number of each face's image file, (n,); two ways to write one path are one file."""
+    paths = [os.path.normpath(os.path.join(root, name)) for name in frame["path"]]
+    number: IntArray = pd.factorize(np.array(paths, dtype=object))[0].astype(np.int64)
+    return number
+
+
 def leaks(
-    frame: pd.DataFrame, person: Keys | None = None, word: str = "person"
+    frame: pd.DataFrame,
+    person: Keys | None = None,
+    word: str = "person",
+    names: pd.Series | None = None,
 ) -> tuple[Shared, ...]:
     """Who is in several parts: one entry for each pair of values of the column ``split``.
 
     The part that is judged comes first: test before validation, training last. Faces whose split
-    is empty count nowhere.
+    is empty count nowhere. Of more than ``MOST_PARTS`` parts only the pairs that share are told.
 
     Parameters
     ----------
@@ -84,13 +101,36 @@ def leaks(
         Of the person, or the group of copies, on each face; default: those of ``subject_id``.
     word : str
         What the keys are of.
+    names : Series of str, optional
+        What an example is called; default: its ``subject_id``, else its ``sample_id``.
     """
+    split = texts(frame, SPLIT)
+    parts = sorted(set(split) - {""}, key=_role)
+    if len(parts) < 2:
+        return ()
     keys = person_keys(frame) if person is None else person
-    split = texts(frame, SPLIT).to_numpy()
-    return tuple(
-        _shared(frame, keys, split == part, split == other, (part, other, word))
-        for part, other in combinations(sorted(set(split) - {""}, key=_role), 2)
-    )
+    rows = np.flatnonzero(split != "")
+    part = split.iloc[rows].map({name: k for k, name in enumerate(parts)}).to_numpy(np.int64)
+    faces = np.bincount(part).tolist()
+    if names is None:
+        subject = texts(frame, SUBJECT)
+        names = subject.where(subject != "", frame["sample_id"])
+    found = _shared(keys[rows], part)
+    pairs = combinations(range(len(parts)), 2) if len(parts) <= MOST_PARTS else sorted(found)
+    told = []
+    for a, b in pairs:
+        shared, people, first = found.get((a, b), (0, 0, -1))
+        example = str(names.iloc[rows[first]]) if people else None
+        told.append(Shared(parts[a], parts[b], faces[a], shared, people, example, word))
+    return tuple(told)
+
+
+def image_leaks(frame: pd.DataFrame, image: IntArray) -> tuple[Shared, ...]:
+    """Which parts have faces of one image file, by its number: only the pairs that share some."""
+    if len(np.unique(image)) == len(image):
+        return ()
+    told = leaks(frame, image.astype(np.uint64), IMAGE, frame["path"])
+    return tuple(leak for leak in told if leak.shared)
 
 
 def _role(part: str) -> tuple[int, str]:
@@ -99,26 +139,28 @@ def _role(part: str) -> tuple[int, str]:
     return (known[0] if known else 3 if name in _LEARNT else 2), part
 
 
-def _shared(
-    frame: pd.DataFrame,
-    keys: Keys,
-    a: npt.NDArray[np.bool_],
-    b: npt.NDArray[np.bool_],
-    words: tuple[str, str, str],
-) -> Shared:
-    among = a & np.isin(keys, keys[b])
-    row = int(among.argmax())
-    example = texts(frame, SUBJECT).iloc[row] or frame["sample_id"].iloc[row]
-    part, other, word = words
-    return Shared(
-        part,
-        other,
-        faces=int(a.sum()),
-        shared=int(among.sum()),
-        people=len(np.unique(keys[among])),
-        example=str(example) if among.any() else None,
-        word=word,
+def _shared(keys: Keys, part: IntArray) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """For two parts a < b that share: how many faces of a, how many people, a's first such row."""
+    _, person = np.unique(keys, return_inverse=True)
+    entry, first, faces = np.unique(
+        np.stack([person, part], axis=1), axis=0, return_index=True, return_counts=True
     )
+    parts = np.bincount(entry[:, 0])[entry[:, 0]]  # how many the person of an entry is in
+    later = np.arange(len(entry)) - np.searchsorted(entry[:, 0], entry[:, 0])
+    after = parts - 1 - later  # the entries of a person are in the order of parts
+    a = np.repeat(np.arange(len(entry)), after)
+    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(after) - after, after)
+    pairs, at = np.unique(
+        np.stack([entry[a, 1], entry[b, 1]], axis=1), axis=0, return_inverse=True
+    )
+    at = at.reshape(-1)
+    shared = np.zeros(len(pairs), dtype=np.int64)
+    np.add.at(shared, at, faces[a])
+    row = np.full(len(pairs), len(keys), dtype=np.int64)
+    np.minimum.at(row, at, first[a])
+    people = np.bincount(at, minlength=len(pairs))
+    values = zip(shared.tolist(), people.tolist(), row.tolist(), strict=True)
+    return dict(zip(map(tuple, pairs.tolist()), values, strict=True))
 
 
 def refuse_leaks(found: Sequence[Shared], place: str) -> None:

@@ -37,9 +37,7 @@ def parts_by_person(
     """
     people, index = np.unique(person, return_inverse=True)
     names, code = np.unique(np.asarray(strata, dtype=object).astype(str), return_inverse=True)
-    counts = np.zeros((len(people), len(names)), dtype=np.int64)
-    np.add.at(counts, (index, code), 1)
-    stratum, photos = counts.argmax(axis=1), counts.sum(axis=1)
+    stratum, photos = _of_most_photos(index, code), np.bincount(index, minlength=len(people))
     order = np.lexsort((people, uniforms(people, seed, _ORDER), stratum))
     total = np.bincount(stratum, weights=photos, minlength=len(names))
     start = np.concatenate([[0.0], np.cumsum(total)[:-1]])
@@ -50,3 +48,12 @@ def parts_by_person(
     cuts = np.cumsum(shares)[:-1]
     part: IntArray = np.searchsorted(cuts, position, side="right").astype(np.int64)
     return part[index]
+
+
+def _of_most_photos(person: IntArray, stratum: IntArray) -> IntArray:
+    """The stratum of each person, by number; of several with as many photos the first."""
+    pairs, photos = np.unique(np.stack([person, stratum], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -photos, pairs[:, 0]))
+    _, first = np.unique(pairs[order, 0], return_index=True)
+    found: IntArray = pairs[order[first], 1]
+    return found

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from hae.adapters.checkpoint import load_checkpoint
-from hae.data.core import Manifest, content_hash
+from hae.data.core import Manifest, content_hash, faces_hash
 from hae.data.manifest import write_manifest
 from hae.data.packs.write import write_pack
 from hae.data.readers import read_data
@@ -39,7 +40,20 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Place:
     other = write_faces(folder / "other", 8, size=16)
     more = pd.read_csv(other)
     more.assign(age=more["age"] + 1, split=frame.index % 2).to_csv(other, index=False)
+    (folder / "utk").mkdir()
+    for k in range(8):
+        pixels = np.full((16, 16, 3), 30 * k, np.uint8)
+        Image.fromarray(pixels).save(folder / "utk" / f"{20 + k}_0_1_2017010920503959{k}.jpg")
+    named = read_data(f"utkface:{folder / 'utk'}")
+    for name, parts in (("named", ["train", "test"]), ("turned", ["test", "train"])):
+        taken = replace(named, frame=named.frame.assign(split=parts * 4))
+        write_manifest(taken, folder / f"utk-{name}.csv", "by hand")
+    write_pack(named, folder / "utk-pack", 16)
     return {
+        "named": f"utkface:{folder / 'utk'}",
+        "named-table": f"manifest:{folder / 'utk-named.csv'}",
+        "named-turned": f"manifest:{folder / 'utk-turned.csv'}",
+        "named-pack": f"pack:{folder / 'utk-pack'}",
         "own": f"manifest:{table}",
         "copy": f"manifest:{folder / 'copy' / 'faces.csv'}",
         "drawn": f"manifest:{folder / 'drawn.csv'}",
@@ -72,6 +86,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Place:
         (("own", None), ("drawn", "test"), True),
         (("own", "train"), ("other", None), False),
         (("drawn-pack", "train"), ("other", None), False),
+        (("named", None), ("named-table", "test"), True),  # no label files: by content
+        (("named-table", "train"), ("named", None), True),
+        (("named-table", "train"), ("named-turned", "test"), True),
+        (("named-table", "train"), ("named-table", "test"), False),
+        (("named", None), ("named-pack", None), True),
+        (("named-pack", None), ("named", None), True),
+        (("named-pack", None), ("named-table", "test"), True),
+        (("named", None), ("own", "test"), False),
     ],
 )
 def test_seen(
@@ -90,7 +112,7 @@ def test_seen(
         update={
             "data": found.label,
             "files": list(found.label_files),
-            "origins": list(found.origins),
+            "origins": [faces_hash(found), *found.origins],
             "content": [content_hash(found)],
         }
     )

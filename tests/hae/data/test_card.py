@@ -15,6 +15,7 @@ from hae.data.card import card_path
 from hae.data.core import Manifest, content_hash, state_hash
 from hae.data.crop import MARGIN, Crop
 from hae.data.manifest import write_manifest
+from hae.data.places import BOX
 from hae.data.readers import read_data
 
 
@@ -145,3 +146,44 @@ def test_copied_data_is_known_again_and_replaced_files_are_noticed(
     assert manifest.boxes is not None
     moved = replace(manifest, boxes=manifest.boxes + 1)
     assert content_hash(moved) != content_hash(manifest)
+
+
+@pytest.mark.parametrize("pair", [{"split": "age"}, {"note": "split"}, {"subject_id": "age"}])
+def test_columns_that_a_card_vouches_for_are_not_mapped(
+    manifest: Manifest, tmp_path: Path, pair: dict[str, str]
+) -> None:
+    write_manifest(manifest, tmp_path / "t.csv")
+    with pytest.raises(InputError, match="vouches for this column"):
+        read_data(f"manifest:{tmp_path / 't.csv'}", None, pair)
+
+
+def test_links_are_guarded_through_a_table_elsewhere(manifest: Manifest, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    Image.new("RGB", (20, 20)).save(tmp_path / "outside.png")
+    (manifest.root / "a.png").unlink()
+    (manifest.root / "a.png").symlink_to(tmp_path / "outside.png")
+    plain = replace(manifest, crop=Crop(images="scenes"), boxes=None, rolls=None)
+    (tmp_path / "tables").mkdir()
+    write_manifest(plain, tmp_path / "tables" / "t.csv")
+    found = read_data(f"manifest:{tmp_path / 'tables' / 't.csv'}")
+    first, _, third = found.faces(range(3), (4, 4), 1.0)
+    assert isinstance(first, str)
+    assert "symbolic link" in first
+    assert not isinstance(third, str)
+
+
+def test_table_behind_a_linked_folder_may_be_written_again(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "real" / "deep" / "out").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deep" / "out")
+    write_manifest(manifest, tmp_path / "link" / "t.csv")
+    write_manifest(read_data(f"manifest:{tmp_path / 'link' / 't.csv'}"), tmp_path / "again.csv")
+    assert all(path.is_file() for path in read_data(f"manifest:{tmp_path / 'again.csv'}").paths())
+
+
+def test_infinite_box_is_refused(tmp_path: Path) -> None:
+    edges: dict[str, Sequence[object]] = {name: [1, 2] for name in BOX} | {"box_right": [9, "inf"]}
+    with pytest.raises(InputError, match="row 2: box_right is 'inf'"):
+        read_data(own_table(tmp_path / "t.csv", **edges))

@@ -6,6 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from audit.errors import InputError
 from hae.data.core import Manifest, content_hash
@@ -237,3 +238,19 @@ def test_failed_rows_are_in_the_hash_and_load_as_reasons(tmp_path: Path) -> None
     assert not isinstance(good, str)
     assert bad == "its age is 70, must be 0 to 69"
     assert len(content_hash(manifest)) == 64
+
+
+def test_linked_folders_are_not_passed_over(tmp_path: Path) -> None:
+    for part in ("utk/part1", "elsewhere"):
+        (tmp_path / part).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / part / "20_0_1_20170109205039597.jpg")
+    (tmp_path / "utk" / "part2").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="part2 is a link to a folder"):
+        read_data(f"utkface:{tmp_path / 'utk'}")
+
+
+def test_photos_in_the_wild_and_aligned_are_not_mixed(tmp_path: Path) -> None:
+    for name in ("20_0_1_20170109205039597.jpg", "20_0_1_20170109205039597.jpg.chip.jpg"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    with pytest.raises(InputError, match="the same photos cut in two ways"):
+        read_data(f"utkface:{tmp_path}")
