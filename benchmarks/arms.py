@@ -9,17 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from audit import audit
 from hae.adapters.checkpoint import load_checkpoint
-from hae.config import RunConfig
+from hae.config import RunConfig, ViewsConfig
 from hae.data.core import Manifest
+from hae.data.decode import decoded, decoders
+from hae.inference import view_tensor
+from hae.precision import exact
 from hae.predict import predict
 from hae.settings import checked, read_toml, with_settings
 from hae.training.run import Order
 from hae.training.train_age import train_age
+from hae.views import fixed_views
 
-Estimates = Mapping[str, npt.NDArray[np.float64]]
+Ages = npt.NDArray[np.float64]
+Estimates = Mapping[str, Ages]
 
 
 class Silent:
@@ -59,10 +65,28 @@ def trained(
     return train_age(order, Silent())
 
 
-def estimates_of(checkpoint: Path, test: Manifest) -> npt.NDArray[np.float64]:
+def estimates_of(checkpoint: Path, test: Manifest) -> Ages:
     """Estimates of the test faces in years, (n,); NaN where an image cannot be read."""
     frame = predict(test, load_checkpoint(checkpoint), workers=1)
     return frame["age_pred"].to_numpy(dtype=float)
+
+
+def view_mean(checkpoint: Path, test: Manifest, views: ViewsConfig) -> Ages:
+    """Mean over K fixed views of the estimate from each alone: test-time augmentation, (n,)."""
+    model, fixed = load_checkpoint(checkpoint).model, fixed_views(views, seed=0)
+    size, rows = (model.config.size, model.config.size), range(len(test))
+    ages = []
+    with decoders(1) as pool, torch.inference_mode(), exact():
+        for batch in decoded(test, rows, size, model.config.keep, pool=pool, batch_size=8):
+            faces = np.stack(
+                [np.zeros((*size, 3), np.uint8) if isinstance(f, str) else f for f in batch]
+            )
+            found = model.view_ages(
+                model.features(view_tensor(model.config, torch.from_numpy(faces), fixed))
+            )
+            known = np.array([not isinstance(face, str) for face in batch])
+            ages.append(np.where(known, found.mean(dim=1).double().numpy(), np.nan))
+    return np.concatenate(ages)
 
 
 def beside(

@@ -7,8 +7,10 @@ STAGE1 is a model of one view, trained by ``hae-audit train age`` on the same tr
 (recipes/real-scratch.toml, real-imagenet.toml). Every arm is stage 2 (recipes/real.toml) on its
 frozen backbone, with the same views and steps: self-attention (sae), mean of the embeddings, mean
 of the predictions, a single view, and plain regression of a single view. Beside them stand stage 1
-itself and the best constant. Exact ages are judged by MAE and CS@5, bands by the distance to the
-band (0 inside) and the share inside. The audit of every arm is rendered below --work.
+itself, plain and as the mean of its estimates over the same K views (stage_1_views), and the best
+constant. ``--arms`` with nothing behind it trains none: stage 1 alone is judged. Exact ages are
+judged by MAE and CS@5, bands by the distance to the band (0 inside) and the share inside. The
+estimates and the checkpoints stay below --work.
 """
 
 from __future__ import annotations
@@ -29,7 +31,14 @@ import torch
 
 from audit import audit
 from audit.predictions import predictions_from_frame
-from benchmarks.arms import beside, config_of, estimates_of, print_beside, trained
+from benchmarks.arms import (
+    beside,
+    config_of,
+    estimates_of,
+    print_beside,
+    trained,
+    view_mean,
+)
 from hae.checkpoint import read_header
 from hae.config import RunConfig
 from hae.data.core import Manifest
@@ -99,8 +108,7 @@ def configs(args: argparse.Namespace) -> dict[str, RunConfig]:
     """The arms' configs."""
     shared = [*of_stage_1(args.backbone), *args.set]
     return {
-        arm: config_of(RECIPE, [*shared, *settings, f"name={args.name}-{arm}"])
-        for arm, settings in ARMS.items()
+        arm: config_of(RECIPE, [*shared, *ARMS[arm], f"name={args.name}-{arm}"]) for arm in ARMS
     }
 
 
@@ -113,6 +121,7 @@ def main() -> None:
     parser.add_argument("--test", default="test")
     parser.add_argument("--test-data", help="default: --data")
     parser.add_argument("--backbone", type=Path, required=True)
+    parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--set", nargs="*", default=[])
     parser.add_argument("--work", type=Path, default=Path("runs/real"))
     parser.add_argument("--out", type=Path)
@@ -122,17 +131,26 @@ def main() -> None:
     test = read_data(args.test_data or args.data, args.test)
     low, high = truth(test)
     metrics = EXACT if np.array_equal(low, high, equal_nan=True) else BANDS
-    estimates = {"constant": constant(train, test), "stage_1": estimates_of(args.backbone, test)}
+    views = configs(args)["sae"].model.views
+    estimates = {
+        "constant": constant(train, test),
+        "stage_1": estimates_of(args.backbone, test),
+        "stage_1_views": view_mean(args.backbone, test, views),
+    }
     seconds, work = {}, args.work / args.name
     for arm, config in configs(args).items():
+        if arm not in args.arms:
+            continue
         start = time.perf_counter()
         path = trained(config, train, None, work / arm, work / "cache")
         seconds[arm] = round(time.perf_counter() - start, 1)
         estimates[arm] = estimates_of(path, test)
         print(f"{arm}: trained in {seconds[arm]:.0f} s", flush=True)
-    found = beside(test, estimates, arm="sae", metrics=metrics)
-    print_beside(found, "sae")
-    groups = {arm: by_group(test, estimates[arm], metrics) for arm in ("sae", "mean_predictions")}
+    arm = "sae" if "sae" in estimates else "stage_1_views"
+    found = beside(test, estimates, arm=arm, metrics=metrics)
+    print_beside(found, arm)
+    shown = [name for name in ("sae", "mean_predictions", "stage_1_views") if name in estimates]
+    groups = {name: by_group(test, estimates[name], metrics) for name in shown}
     stage_1 = read_header(args.backbone)
     record = {
         "name": args.name,
