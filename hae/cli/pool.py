@@ -25,7 +25,7 @@ def data_pool(
         str | None, Option(metavar="NAME:ROOT", help=f"All faces, to count the rest. {DATA_HELP}")
     ] = None,
     repeats: Annotated[
-        bool, Option("--repeats", help="Faces may be tested in several folds, as by bench5.")
+        bool, Option("--repeats", help="Faces and people may be tested in several folds.")
     ] = False,
 ) -> None:
     """Pool the predictions of all folds, with a column fold; say whether each face was tested once.

@@ -35,7 +35,7 @@ def data_split(
         str | None,
         Option(metavar="A,B[,C]", help="Of train,test or train,val,test; default 0.8,0.2."),
     ] = None,
-    seed: Annotated[int, Option(min=0, help="Another seed, another split.")] = 0,
+    seed: Annotated[int, Option(min=0, max=2**31 - 1, help="Another seed, another split.")] = 0,
     strata: Annotated[
         str | None,
         Option(
@@ -186,17 +186,23 @@ def _write(tables: Sequence[Divided], out: Path) -> list[Path]:
 def _said(units: Units, tables: Sequence[Divided], paths: Sequence[Path]) -> list[str]:
     """What was done, in lines."""
     n = len(units.manifest)
+    leaky = tables[0].leaky
     made = tables[0].made.replace(f", fold 0 of {len(tables)}", f", {len(tables)} folds")
     lines = [f"{units.manifest.label}: {n:,} faces, {made}"]
-    if units.named < n:
+    if units.nameless:
         lines.append(
-            f"{n - units.named:,} faces have no person: subject-exclusive impossible; "
+            f"{units.nameless:,} faces have no person: subject-exclusive impossible; "
             f"{units.copies:,} of them are copies of others and stay together"
+        )
+    if units.joined and not any(leak.shared for table in tables for leak in table.leaks):
+        lines.append(
+            f"{units.joined:,} faces share an image file with another's, and so their part"
         )
     if units.unread:
         lines.append(f"{units.unread:,} images cannot be read; data check says why")
     lines += _parts(tables[0]) if len(tables) == 1 else _folds(tables)
-    if tables[0].leaky:
+    if leaky:
+        lines += [f"already before: {leaky['']}"] if "" in leaky else []
         lines.append("leaky: every audit of this table will say so")
     named = f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
     lines.append(f"{named}: read with --data manifest:{paths[0]} --split train")
@@ -234,20 +240,12 @@ def _folds(tables: Sequence[Divided]) -> list[str]:
     words = {0: "never", 1: "once", 2: "twice"}
     times = ", ".join(f"{tested[n]:,} {words.get(n, f'{n} times')}" for n in sorted(tested))
     lines.append(f"  faces tested: {times}")
-    for part, other in dict.fromkeys((leak.part, leak.other) for t in tables for leak in t.leaks):
-        all_ = [
-            leak for t in tables for leak in t.leaks if (leak.part, leak.other) == (part, other)
-        ]
-        lines.append(
-            str(
-                Shared(
-                    part,
-                    other,
-                    sum(leak.faces for leak in all_),
-                    sum(leak.shared for leak in all_),
-                    0,
-                    word=all_[0].word,
-                )
-            )
-        )
-    return lines
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for leak in (leak for table in tables for leak in table.leaks):
+        pair = leak.part, leak.other, leak.word
+        faces, shared = sums.get(pair, (0, 0))
+        sums[pair] = faces + leak.faces, shared + leak.shared
+    return lines + [
+        str(Shared(part, other, *counts, 0, word=word))
+        for (part, other, word), counts in sums.items()
+    ]

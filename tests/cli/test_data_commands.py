@@ -168,6 +168,27 @@ def test_official_split_with_people_on_both_sides(
     assert set(card["leaky"]) == {"test", "train"}
 
 
+def test_a_leaky_table_stays_leaky(hae_audit: Command, tmp_path: Path, faces: pd.DataFrame) -> None:
+    hae_audit("data", "split", FACES, "--out", "rs.csv", "--protocol", "rs")
+    done = hae_audit(
+        *("data", "split", "manifest:rs.csv", "--out", "t.csv", "--protocol", "official")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "already before: test: split at random over images: " in done.stdout
+    assert "leaky: every audit of this table will say so" in done.stdout
+    card = json.loads((tmp_path / "t.csv.card.json").read_text(encoding="utf-8"))
+    assert "split at random over images" in card["leaky"][""]
+
+
+def test_faces_of_one_image_are_said_to_stay_together(
+    hae_audit: Command, tmp_path: Path, faces: pd.DataFrame
+) -> None:
+    faces["path"] = ["f059.png", *faces["path"][1:]]
+    faces.to_csv(tmp_path / "faces/faces.csv", index=False)
+    done = hae_audit("data", "split", FACES, "--out", "t.csv")
+    assert "6 faces share an image file with another's, and so their part" in done.stdout
+
+
 def test_check_as_a_page(hae_audit: Command, tmp_path: Path, faces: pd.DataFrame) -> None:
     (tmp_path / "faces/f007.png").write_bytes(b"no image")
     done = hae_audit("data", "check", FACES)
@@ -255,7 +276,12 @@ def test_all_folds_or_none_are_written(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[*SPLIT, "--protocol", "half"], ["data", "split", FACES], [*SPLIT, "--seed", "-1"]],
+    [
+        [*SPLIT, "--protocol", "half"],
+        ["data", "split", FACES],
+        [*SPLIT, "--seed", "-1"],
+        [*SPLIT, "--seed", "99999999999999999999"],
+    ],
 )
 def test_wrong_usage(hae_audit: Command, arguments: list[str]) -> None:
     done = hae_audit(*arguments)

@@ -18,7 +18,17 @@ from hae.data.checks.counts import ages_of, counts_of, people_of, usable_rows
 from hae.data.checks.images import Scan, Stray, image_check, scan_findings, stray_findings
 from hae.data.checks.record import Count, DataCheck, Finding, Severity, finding
 from hae.data.core import Manifest
-from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, Shared, contradictions, leaks, texts
+from hae.data.splits.leaks import (
+    PHOTO,
+    SPLIT,
+    SUBJECT,
+    Shared,
+    contradictions,
+    image_leaks,
+    images_of,
+    leaks,
+    texts,
+)
 
 LASTING = ("gender", "sex", "race", "ethnicity", "birth_year", "dob")
 """What does not change from photo to photo of a person."""
@@ -78,6 +88,38 @@ def people_findings(frame: pd.DataFrame, shared: Sequence[Shared]) -> list[Findi
     return found
 
 
+def name_findings(manifest: Manifest) -> list[Finding]:
+    """People whose ids hardly differ, and images that show several people."""
+    frame = manifest.frame
+    person = texts(frame, SUBJECT).str.normalize("NFC")
+    known = person[(person != "") & ~person.str.startswith(PHOTO)]
+    names = pd.Series(known.unique(), dtype="str")
+    bare = names.map(lambda name: " ".join(name.split()).casefold())
+    alike = bare.duplicated(keep=False)
+    pair = names[bare == bare[alike].iloc[0]].tolist()[:2] if alike.any() else []
+    such = " and ".join(map(repr, pair))
+    found = finding(
+        "alike_ids",
+        "warning",
+        int(alike.sum()),
+        "subject_id",
+        f" that differ only in blanks or case, such as {such}: one person, or several?",
+    )
+    image = pd.Series(images_of(manifest.paths()), index=frame.index)[known.index]
+    people = known.groupby(image).nunique()
+    among = image.isin(people.index[people > 1])
+    such = str(frame["path"][among.index[among][0]]) if among.any() else ""
+    cut = manifest.crop.region == "box"
+    return found + finding(
+        "several_people",
+        "info" if cut else "warning",
+        int((people > 1).sum()),
+        "image file",
+        f" with several people, such as {such}: data split keeps "
+        + ("them together" if cut else "them together, but one face is one person"),
+    )
+
+
 def _first(frame: pd.DataFrame, among: npt.NDArray[np.bool_]) -> str:
     if not among.any():
         return ""
@@ -109,10 +151,11 @@ def check_data(
     oldest = float(high[known].max(initial=-np.inf))
     names = texts(frame, SUBJECT)
     reasons = pd.Series([manifest.failure(row) for row in range(len(frame))], dtype="str")
-    shared = _shared(frame, scan)
+    shared = _shared(manifest, scan)
     findings = [
         *label_findings(manifest, counts),
         *people_findings(frame, shared),
+        *name_findings(manifest),
         *stray_findings(stray),
         *([] if scan is None else scan_findings(scan, frame)),
     ]
@@ -121,6 +164,9 @@ def check_data(
     unnamed = int(((names == "") | names.str.startswith(PHOTO)).sum())
     rest = " without a person: subject-exclusive impossible; data split keeps copies together"
     findings += finding("nameless", "info", unnamed, "face", rest)
+    if manifest.split:
+        rest = f" of {manifest.split} alone: copies and people across splits cannot be seen"
+        findings += finding("one_split", "info", len(frame), "face", rest)
     return DataCheck(
         data=manifest.label,
         terms=manifest.terms,
@@ -140,12 +186,14 @@ def check_data(
     )
 
 
-def _shared(frame: pd.DataFrame, scan: Scan | None) -> list[Shared]:
+def _shared(manifest: Manifest, scan: Scan | None) -> list[Shared]:
     """Who is in several splits, and which photos are: by their ids, or better by a scan."""
+    frame = manifest.frame
     people = leaks(frame) if people_of(frame) else ()
+    files = image_leaks(frame, images_of(manifest.paths()))
     if scan is not None:
-        return [*people, *leaks(frame, scan.keys, "photo")]
-    return list(people or leaks(frame, word="photo"))
+        return [*people, *leaks(frame, scan.keys, "photo"), *files]
+    return [*(people or leaks(frame, word="photo")), *files]
 
 
 def _missing(frame: pd.DataFrame) -> dict[str, int]:

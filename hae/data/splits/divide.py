@@ -2,13 +2,15 @@
 
 The unit is the person. A face without one is taken with its near-duplicates
 (:mod:`hae.data.splits.duplicates`), as the copies of a photo show one person; who else may be shown
-on two photos is unknown then, and subject-exclusive in the strict sense is impossible.
+on two photos is unknown then, and subject-exclusive in the strict sense is impossible. The faces of
+one image file stay together too, whoever they show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,18 @@ from audit.errors import InputError
 from audit.hashing import Keys, text_keys
 from hae.data.core import Manifest
 from hae.data.splits.duplicates import NEAR, groups_of, hashes_of, pairs_among
-from hae.data.splits.leaks import PHOTO, SPLIT, SUBJECT, Shared, leaks, refuse_leaks, texts
+from hae.data.splits.leaks import (
+    PHOTO,
+    SPLIT,
+    SUBJECT,
+    Shared,
+    image_leaks,
+    images_of,
+    leaks,
+    person_keys,
+    refuse_leaks,
+    texts,
+)
 from hae.data.splits.parting import parts_by_person
 
 PARTS = {2: ("train", "test"), 3: ("train", "val", "test")}
@@ -27,15 +40,17 @@ PUBLISHED = (0.8, 0.2)
 """Of train and test, as in the subject-exclusive and the random split of MORPH."""
 STRATA = ("gender", "race", "age")
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Told = Callable[[int], object]
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """A manifest whose ``subject_id`` says what must stay together, and a key for each face.
+    """A manifest whose ``subject_id`` says who is shown, and a key for what must stay together.
 
-    ``named``: how many faces had a person; ``copies``: how many of the others got one since they
-    are copies of another face; ``unread``: how many images cannot be read, and so are alone.
+    ``named``: how many usable faces had a person; ``copies``: how many of the others got one since
+    they are copies of another face; ``unread``: how many images cannot be read, and so are alone;
+    ``joined``: how many usable faces are in a unit of several, as these lie in one image file.
     """
 
     manifest: Manifest
@@ -43,17 +58,37 @@ class Units:
     named: int
     copies: int
     unread: int
+    joined: int = 0
+
+    @cached_property
+    def usable(self) -> BoolArray:
+        """Whose label can be used, (n,); the others belong to no part."""
+        return _usable(self.manifest)
+
+    @property
+    def nameless(self) -> int:
+        """How many usable faces had no person."""
+        return int(self.usable.sum()) - self.named
 
     @property
     def word(self) -> str:
         """What the units are: ``person``, ``photo`` or, where some faces have none, both."""
-        if self.named == len(self.manifest):
+        if not self.nameless:
             return "person"
         return "person or photo" if self.named else "photo"
 
     def leaks(self, frame: pd.DataFrame) -> tuple[Shared, ...]:
-        """Which of them are in several parts, by the ``subject_id`` that a table of them has."""
-        return leaks(frame, word=self.word)
+        """Who, and which images, are in several parts of a table of these faces."""
+        people = leaks(frame, self._people, self.word)
+        return (*people, *image_leaks(frame, self._images))
+
+    @cached_property
+    def _people(self) -> Keys:
+        return person_keys(self.manifest.frame)
+
+    @cached_property
+    def _images(self) -> IntArray:
+        return images_of(self.manifest.paths())
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +110,34 @@ def units_of(
 ) -> Units:
     """Say who or what stays together.
 
-    Every person does; where some face has none, all images are read once, and such a face joins its
-    near-duplicates: it gets the ``subject_id`` of the first (in text order of ``sample_id``) that
-    has one, else ``photo:`` and the ``sample_id`` of the first. A face like no other keeps its
-    empty cell. The order of the rows makes no difference.
+    Every person does; where some usable face has none, all images are read once, and such a face
+    joins its near-duplicates: it gets the ``subject_id`` of the first (in text order of
+    ``sample_id``) that has one, else ``photo:`` and the ``sample_id`` of the first. A face like no
+    other keeps its empty cell. The order of the rows makes no difference.
+
+    Units with faces in one image file become one, but their people keep their own ``subject_id``.
     """
-    frame = manifest.frame
+    found = _people_or_copies(manifest, near, read, compared)
+    unit, index = np.unique(found.person, return_inverse=True)
+    rows = np.flatnonzero(found.usable)
+    image = images_of(manifest.paths())[rows]
+    if len(np.unique(image)) == len(image):
+        return found
+    shown = np.stack([index[rows], len(unit) + image], axis=1)
+    group = groups_of(shown, len(unit) + len(manifest))[: len(unit)]  # its first is a unit
+    several = np.bincount(group)[group] > 1
+    joined = int(several[index[rows]].sum())
+    return replace(found, person=unit[group][index], joined=joined)
+
+
+def _people_or_copies(manifest: Manifest, near: int, read: Told, compared: Told) -> Units:
+    frame, usable = manifest.frame, _usable(manifest)
     own, ids = texts(frame, SUBJECT), frame["sample_id"]
     named = (own != "").to_numpy()
-    if named.all():
-        return Units(manifest, text_keys(own.tolist(), "subject"), len(own), 0, 0)
+    n_named = int((named & usable).sum())
+    if (named | ~usable).all():
+        keys = text_keys(own.where(named, ids).tolist(), "subject")
+        return Units(manifest, keys, n_named, 0, 0)
     hashes, reasons = hashes_of(manifest, read)
     pairs = pairs_among(hashes, reasons, near, compared)
     group = pd.Series(groups_of(pairs, len(frame)), index=frame.index)
@@ -100,7 +153,11 @@ def units_of(
     copies = int((several & ~named).sum())
     frame = frame.assign(**{SUBJECT: subject.astype("str")})
     unread = sum(bool(why) and not manifest.failure(row) for row, why in enumerate(reasons))
-    return Units(replace(manifest, frame=frame), keys, int(named.sum()), copies, unread)
+    return Units(replace(manifest, frame=frame), keys, n_named, copies, unread)
+
+
+def _usable(manifest: Manifest) -> BoolArray:
+    return np.array([not manifest.failure(row) for row in range(len(manifest))], dtype=np.bool_)
 
 
 def strata_of(frame: pd.DataFrame, names: Sequence[str] | None = None) -> list[str]:
@@ -164,7 +221,7 @@ def divided(
     keys = text_keys(frame["sample_id"].tolist(), "sample") if images else units.person
     part = parts_by_person(keys, strata, shares, seed)
     names = np.array(PARTS[len(shares)], dtype=object)
-    found = with_columns(units.manifest, {SPLIT: names[part]})
+    found = with_columns(units, {SPLIT: names[part]})
     place = f"--protocol {protocol}"
     for name in names:
         if not (found.frame[SPLIT] == name).any():
@@ -183,6 +240,8 @@ def divided(
 def official(units: Units) -> Divided:
     """The data set's own column ``split``, with a count of the people who are on several sides.
 
+    What its card says already goes on to hold, for all parts.
+
     Raises
     ------
     InputError
@@ -200,12 +259,16 @@ def official(units: Units) -> Divided:
         for part in (leak.part, leak.other) if leak.shared else ():
             said.setdefault(part, []).append(str(leak))
     leaky = {part: f"official split: {'; '.join(found)}" for part, found in said.items()}
+    before = units.manifest.leaky
+    if before:
+        new = dict.fromkeys(why for why in leaky.values() if why not in before)
+        leaky = {"": "; ".join([before, *new])}
     return Divided(units.manifest, "official", shared, leaky)
 
 
 def need_people(units: Units, protocol: str) -> None:
-    """Refuse a face without a person."""
-    names = texts(units.manifest.frame, SUBJECT)
+    """Refuse a usable face without a person."""
+    names = texts(units.manifest.frame, SUBJECT)[units.usable]
     missing = int(((names == "") | names.str.startswith(PHOTO)).sum())
     if missing:
         raise InputError(
@@ -214,12 +277,12 @@ def need_people(units: Units, protocol: str) -> None:
         )
 
 
-def with_columns(manifest: Manifest, columns: Mapping[str, Any]) -> Manifest:
+def with_columns(units: Units, columns: Mapping[str, Any]) -> Manifest:
     """The manifest with columns added; its own of these names are kept as ``source_<name>``.
 
-    A face whose label cannot be used belongs to no part: its cells are empty.
+    A face whose label cannot be used belongs to no part: its ``split`` is empty.
     """
-    frame = manifest.frame
+    frame = units.manifest.frame
     for name in columns:
         if name in frame.columns:
             kept = f"source_{name}"
@@ -228,9 +291,8 @@ def with_columns(manifest: Manifest, columns: Mapping[str, Any]) -> Manifest:
             frame = frame.rename(columns={name: kept})
     frame = frame.assign(**columns)
     if SPLIT in columns:
-        usable = [not manifest.failure(row) for row in range(len(frame))]
-        frame[SPLIT] = frame[SPLIT].astype("str").where(np.array(usable), "")
-    return replace(manifest, frame=frame, split=None, leaky=None)
+        frame[SPLIT] = frame[SPLIT].astype("str").where(units.usable, "")
+    return replace(units.manifest, frame=frame, split=None, leaky=None)
 
 
 def _random(shared: Sequence[Shared], units: Units) -> dict[str, str]:

@@ -37,7 +37,7 @@ def bench5(units: Units, strata: Sequence[str], seed: int) -> list[Divided]:
     Each table has ``split`` (train, val, test), ``fold``, ``folder`` and ``protocol``.
     """
     folder = parts_by_person(units.person, strata, (1 / FOLDERS,) * FOLDERS, seed)
-    empty = set(range(FOLDERS)) - set(folder.tolist())
+    empty = set(range(FOLDERS)) - set(folder[units.usable].tolist())
     if empty:
         raise InputError(
             f"--protocol bench5: {len(folder):,} faces leave {len(empty)} of {FOLDERS} folders "
@@ -55,18 +55,21 @@ def bench5(units: Units, strata: Sequence[str], seed: int) -> list[Divided]:
 
 
 def lopo(units: Units) -> list[Divided]:
-    """Leave one person out: a fold for each person, in text order, who is its test part."""
+    """Leave one person out: a fold for each person, in text order, who is its test part.
+
+    People whose faces lie in one image file are left out together.
+    """
     need_people(units, "lopo")
-    names = texts(units.manifest.frame, SUBJECT).to_numpy()
-    people, first = np.unique(units.person, return_index=True)
-    order = np.argsort(names[first].astype(str), kind="stable")
+    names = texts(units.manifest.frame, SUBJECT)[units.usable]
+    first = names.groupby(units.person[units.usable]).min().sort_values(kind="stable")
+    people = first.index.to_numpy()
     if not 2 <= len(people) <= MOST_FOLDS:
         raise InputError(
             f"--protocol lopo: a fold for each of {len(people):,} people, must be 2 to "
             f"{MOST_FOLDS:,}; take bench5 or ratio"
         )
     tables = []
-    for number, person in enumerate(people[order]):
+    for number, person in enumerate(people):
         split = np.where(units.person == person, "test", "train").astype(object)
         columns = {SPLIT: split, FOLD: number, PROTOCOL: "lopo"}
         tables.append(_table(units, columns, "lopo", len(people)))
@@ -74,7 +77,7 @@ def lopo(units: Units) -> list[Divided]:
 
 
 def _table(units: Units, columns: dict[str, Any], made: str, folds: int) -> Divided:
-    manifest = with_columns(units.manifest, columns)
+    manifest = with_columns(units, columns)
     number = int(manifest.frame[FOLD].iloc[0])
     shared = units.leaks(manifest.frame)
     refuse_leaks(shared, f"--protocol {columns[PROTOCOL]}, fold {number}")
@@ -91,6 +94,8 @@ def pool_folds(
     on, and their ``subject_id`` is that of the face, or ``photo:`` and its ID where it has none, so
     that intervals by person count them as one person.
 
+    A person whom two folds tested was in the training part of each, unless the protocol has it so.
+
     Parameters
     ----------
     tables : sequence of DataFrame
@@ -98,12 +103,14 @@ def pool_folds(
     places : sequence of str
         How they are called in errors.
     repeats : bool
-        Whether faces may be tested several times though the tables do not name such a protocol.
+        Whether faces and people may be tested in several folds though the tables do not name such
+        a protocol.
 
     Raises
     ------
     InputError
-        Columns differ, a row is not of the test part, a fold is there twice, or a face is.
+        Columns differ, a row is not of the test part, a fold is there twice, or a face or a person
+        is.
     """
     frames = [
         _fold(frame, number, place)
@@ -117,9 +124,11 @@ def pool_folds(
     pooled = pd.concat(frames, ignore_index=True)
     names = pooled["sample_id"].astype("str")
     twice = names.duplicated(keep=False)
-    if not twice.any():
-        return pooled
     repeats = repeats or bool(texts(pooled, PROTOCOL).isin(REPEATS).all())
+    if not twice.any():
+        if not repeats:
+            _refuse_people(pooled, places)
+        return pooled
     if not repeats or pooled.duplicated(["sample_id", FOLD]).any():
         raise InputError(
             f"{places[0]} and others: {names[twice].nunique():,} faces are tested more than once, "
@@ -129,6 +138,19 @@ def pool_folds(
     own = person.where(~twice | (person != ""), PHOTO + names)
     pooled["sample_id"] = names.where(~twice, names + "@fold" + pooled[FOLD].astype("str"))
     return pooled.assign(**{SUBJECT: own.where(own != "", None)})
+
+
+def _refuse_people(pooled: pd.DataFrame, places: Sequence[str]) -> None:
+    person = texts(pooled, SUBJECT).str.normalize("NFC")
+    folds = pooled[FOLD][person != ""].groupby(person[person != ""]).nunique()
+    several = folds.index[folds > 1]
+    if len(several):
+        first = person[person.isin(several)].iloc[0]
+        raise InputError(
+            f"{places[0]} and others: {len(several):,} people are tested in more than one fold, "
+            f"such as subject_id {first!r}, so each was in training too; divide by person, or "
+            "--repeats pools them all the same"
+        )
 
 
 def _fold(frame: pd.DataFrame, number: int, place: str) -> pd.DataFrame:

@@ -75,10 +75,10 @@ def person_keys(frame: pd.DataFrame) -> Keys:
     return np.where((names != "").to_numpy(), text_keys(names.tolist(), "subject"), own)
 
 
-def images_of(root: Path, frame: pd.DataFrame) -> IntArray:
+def images_of(paths: Sequence[Path]) -> IntArray:
     """The number of each face's image file, (n,); two ways to write one path are one file."""
-    paths = [os.path.normpath(os.path.join(root, name)) for name in frame["path"]]
-    number: IntArray = pd.factorize(np.array(paths, dtype=object))[0].astype(np.int64)
+    names = np.array([os.path.normpath(path) for path in paths], dtype=object)
+    number: IntArray = pd.factorize(names)[0].astype(np.int64)
     return number
 
 
@@ -150,9 +150,7 @@ def _shared(keys: Keys, part: IntArray) -> dict[tuple[int, int], tuple[int, int,
     after = parts - 1 - later  # the entries of a person are in the order of parts
     a = np.repeat(np.arange(len(entry)), after)
     b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(after) - after, after)
-    pairs, at = np.unique(
-        np.stack([entry[a, 1], entry[b, 1]], axis=1), axis=0, return_inverse=True
-    )
+    pairs, at = np.unique(np.stack([entry[a, 1], entry[b, 1]], axis=1), axis=0, return_inverse=True)
     at = at.reshape(-1)
     shared = np.zeros(len(pairs), dtype=np.int64)
     np.add.at(shared, at, faces[a])

@@ -227,3 +227,31 @@ def test_bands_are_counted_as_written() -> None:
     gone = found_in(check)["missing_files"]
     assert (gone.n, gone.severity) == (3, "serious")
     assert gone.message == "3 image files missing, such as a: is the folder right?"
+
+
+def test_ids_that_hardly_differ(folder: Path) -> None:
+    manifest = changed(folder, "subject_id", {0: "anna ", 1: "anna", 2: "Bo", 3: "bo", 4: "Cy"})
+    found = found_in(checked(manifest, images=False))["alike_ids"]
+    assert (found.n, found.severity) == (4, "warning")
+    assert "blanks or case, such as 'anna ' and 'anna'" in found.message
+
+
+def test_one_image_of_several_people(folder: Path) -> None:
+    values = {row: "train" if row < 20 else "test" for row in range(40)}
+    changed(folder, "split", values)
+    manifest = changed(folder, "path", {30: "./f000.png", 1: "f001.png", 3: "f002.png"})
+    found = found_in(checked(manifest, images=False))
+    # 2 and 3 are of one person
+    assert (found["several_people"].n, found["several_people"].severity) == (1, "warning")
+    assert "such as f000.png" in found["several_people"].message
+    assert found["image_leak"].message.startswith("1 of 20 test faces (5.0 %) share an image with")
+    crop = manifest.crop.model_copy(update={"region": "box"})
+    boxed = replace(manifest, crop=crop, boxes=np.zeros((40, 4)))
+    assert found_in(checked(boxed, images=False))["several_people"].severity == "info"
+
+
+def test_one_split_alone_is_said(folder: Path) -> None:
+    found = found_in(checked(replace(manifest_of(folder), split="val"), images=False))
+    assert found["one_split"].message == (
+        "40 faces of val alone: copies and people across splits cannot be seen"
+    )

@@ -143,3 +143,28 @@ def test_drawn_faces_need_no_files() -> None:
     hashes, reasons = hashes_of(manifest)
     assert hashes.shape == (20, 4)
     assert reasons == ("",) * 20
+
+
+def test_of_many_equal_hashes_the_first_stands_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "MOST_EQUAL", 3)
+    one = planted(1, seed=0)[0]
+    near, far = one.copy(), ~one
+    near[0] ^= np.uint64(1)
+    far[0] ^= np.uint64(0xFF00FF00FF00FF00)
+    hashes = np.stack([far, one, near, one, one, near, one])
+    pairs = near_pairs(hashes, near=8).tolist()
+    # 1 stands for 3, 4 and 6; the two of the other hash are paired with it and with each other
+    assert pairs == [[1, 2], [1, 3], [1, 4], [1, 5], [1, 6], [2, 5]]
+    assert groups_of(np.array(pairs), 7).tolist() == [0, 1, 1, 1, 1, 1, 1]
+
+
+def test_few_equal_hashes_give_all_pairs() -> None:
+    hashes = np.repeat(planted(30, seed=1), 4, axis=0)[np.random.default_rng(2).permutation(120)]
+    assert near_pairs(hashes, 10).tolist() == by_definition(hashes, 10)
+
+
+def test_a_placeholder_for_thousands_is_no_trouble() -> None:
+    done: list[int] = []
+    pairs = near_pairs(np.ones((20_000, 4), dtype=np.uint64), progress=done.append)
+    assert len(pairs) == 19_999
+    assert sum(done) == 20_000

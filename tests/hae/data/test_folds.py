@@ -161,3 +161,57 @@ def test_repeats_are_refused_where_the_protocol_has_none() -> None:
 def test_pool_refuses(tables: list[pd.DataFrame], message: str) -> None:
     with pytest.raises(InputError, match=message):
         pool_folds(tables, ["x", "y"][: len(tables)])
+
+
+def test_people_on_one_image_are_left_out_together() -> None:
+    units = people(6)
+    frame = units.manifest.frame
+    frame.loc[3, "path"] = "./10.png"  # of p01, and row 10 is of p05
+    tables = lopo(units_of(replace(units.manifest, frame=frame)))
+    tested = [
+        sorted(set(t.manifest.frame.loc[t.manifest.frame["split"] == "test", "subject_id"]))
+        for t in tables
+    ]
+    assert tested == [["p00"], ["p01", "p05"], ["p02"], ["p03"], ["p04"]]
+    mixed = frame.iloc[::-1].reset_index(drop=True)
+    again = lopo(units_of(replace(units.manifest, frame=mixed)))
+    for table, other in zip(tables, again, strict=True):
+        assert (
+            table.manifest.frame["split"].tolist() == other.manifest.frame["split"].tolist()[::-1]
+        )
+
+
+def test_folds_of_a_drawn_protocol_keep_images_whole() -> None:
+    units = people(60)
+    frame = units.manifest.frame.assign(path=[f"{k // 2}.png" for k in np.arange(120) - 1])
+    units = units_of(replace(units.manifest, frame=frame))  # every image shows two people
+    with pytest.raises(InputError, match="9 of 10 folders empty"):
+        bench5(units, [""] * 120, 0)  # all are one chain
+    frame = frame.assign(path=[f"{k // 4}-{k % 2}.png" for k in range(120)])
+    for table in bench5(units_of(replace(units.manifest, frame=frame)), [""] * 120, 0):
+        assert (table.manifest.frame.groupby("path")["split"].nunique() == 1).all()
+
+
+def test_lopo_counts_usable_faces() -> None:
+    units = people(4)
+    frame = units.manifest.frame
+    frame.loc[[0, 6, 7], "subject_id"] = ["", "p03", "p03"]
+    reasons = tuple("no age" if row in (0, 6, 7) else "" for row in range(8))
+    units = units_of(replace(units.manifest, frame=frame, reasons=reasons))
+    assert (units.named, units.nameless, units.word) == (5, 0, "person")
+    tables = lopo(units)  # p03 has no usable face, so no fold
+    sizes = [(t.manifest.frame["split"] == "test").sum() for t in tables]
+    assert sizes == [1, 2, 2]
+
+
+def test_people_tested_in_two_folds_are_refused() -> None:
+    tables = [
+        predicted("a", "b", "c", subject_id=["p", "q", None]),
+        predicted("d", "e", "f", subject_id=["r", "q", None]),
+    ]
+    with pytest.raises(
+        InputError, match=r"x and others: 1 people are tested in more than one .* subject_id 'q'"
+    ):
+        pool_folds(tables, ["x", "y"])
+    assert len(pool_folds(tables, ["x", "y"], repeats=True)) == 6
+    assert len(pool_folds([t.assign(protocol="bench5") for t in tables], ["x", "y"])) == 6

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from audit.errors import InputError
-from hae.data.splits.leaks import Shared, contradictions, leaks, refuse_leaks
+from hae.data.splits.leaks import (
+    Shared,
+    contradictions,
+    image_leaks,
+    images_of,
+    leaks,
+    refuse_leaks,
+)
 
 
 def table(*rows: tuple[str | None, str | None]) -> pd.DataFrame:
@@ -63,3 +72,21 @@ def test_contradictions() -> None:
         }
     )
     assert contradictions(frame, ["gender", "race", "none"]) == {"gender": (1, 2), "race": (2, 4)}
+
+
+def test_many_parts_tell_of_those_that_share() -> None:
+    rows = [(f"p{k}", f"s{k:03}") for k in range(300)]
+    found = leaks(table(*rows, ("p7", "s250"), ("p7", "s250"), ("p9", "test")))
+    assert found == (
+        Shared("test", "s009", 1, 1, 1, "p9"),
+        Shared("s007", "s250", 1, 1, 1, "p7"),
+    )
+
+
+def test_images_in_several_parts() -> None:
+    frame = table(("a", "test"), ("b", "train"), ("c", "train"), ("d", "val"))
+    frame = frame.assign(path=["1.jpg", "./x/../1.jpg", "2.jpg", "3.jpg"])
+    found = image_leaks(frame, images_of([Path("root", name) for name in frame["path"]]))
+    assert found == (Shared("test", "train", 1, 1, 1, "1.jpg", "image"),)
+    assert str(found[0]) == "1 of 1 test faces (100.0 %) share an image with train"
+    assert image_leaks(frame, images_of([Path(name) for name in "abcd"])) == ()

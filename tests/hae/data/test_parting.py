@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,3 +83,28 @@ def test_strata_of_one_person_fall_by_their_share() -> None:
     assert abs((part == 1).mean() - 0.2) < 0.036
     seeds = [int(parts_by_person(people(["p"]), ["s"], (0.8, 0.2), s)[0]) for s in range(n)]
     assert abs(np.mean(seeds) - 0.2) < 0.036
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    faces=st.lists(st.tuples(st.integers(0, 5), st.sampled_from("zyx")), min_size=1, max_size=40)
+)
+def test_a_person_counts_in_the_first_of_their_most_frequent_strata(
+    faces: list[tuple[int, str]],
+) -> None:
+    names, strata = [f"p{person}" for person, _ in faces], [stratum for _, stratum in faces]
+    own = {name: [s for n, s in zip(names, strata, strict=True) if n == name] for name in names}
+    most = [min(own[name], key=lambda s: (-own[name].count(s), s)) for name in names]
+    found = parts_by_person(people(names), strata, (0.6, 0.4), 3)
+    # an offset belongs to the stratum's name, and unused strata move nothing
+    assert (found == parts_by_person(people(names), most, (0.6, 0.4), 3)).all()
+
+
+def test_as_many_strata_as_faces() -> None:
+    n = 5000
+    keys, strata = people([f"p{k}" for k in range(n)]), [f"note {k}" for k in range(n)]
+    tracemalloc.start()
+    parts_by_person(keys, strata, (0.8, 0.2), 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6  # people x strata would be 200 MB

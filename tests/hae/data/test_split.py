@@ -275,3 +275,69 @@ def test_what_was_written_is_read_as_it_was(unknown: Path, tmp_path: Path) -> No
     assert len(train) + len(test) == 60
     assert all(path.is_file() for path in [*train.paths(), *test.paths()])
     assert not leaks(pd.concat([train.frame, test.frame]))[0].shared
+
+
+def test_a_leaky_table_stays_leaky(known: Path, tmp_path: Path) -> None:
+    units = units_of(manifest_of(known))
+    drawn = divided(units, "rs", SHARES, strata_of(units.manifest.frame), 0)
+    write_manifest(drawn.manifest, tmp_path / "rs.csv", drawn.made, drawn.leaky)
+    for split in (None, "test"):
+        again = official(units_of(read_manifest(tmp_path / "rs.csv", split, {})))
+        write_manifest(again.manifest, tmp_path / "again.csv", again.made, again.leaky)
+        for part in (None, "test"):
+            leaky = read_manifest(tmp_path / "again.csv", part, {}).leaky
+            assert leaky is not None
+            assert drawn.leaky["test"] in leaky
+    third = official(units_of(read_manifest(tmp_path / "again.csv", None, {})))
+    assert third.leaky == again.leaky  # nothing is said twice
+
+
+@pytest.mark.parametrize("protocol", ["ratio", "se"])
+def test_people_on_one_image_go_together(known: Path, protocol: str) -> None:
+    manifest = manifest_of(known)
+    frame = manifest.frame
+    path = frame["path"].copy()
+    path[np.arange(0, 60, 3)] = [f"./{name}" for name in path[np.arange(60, 120, 3)]]
+    manifest = replace(manifest, frame=frame.assign(path=path))
+    units = units_of(manifest)
+    assert units.manifest.frame["subject_id"].equals(frame["subject_id"])  # two faces, two people
+    assert (len(np.unique(units.person)), units.joined) == (20, 120)
+    for seed in range(3):
+        found = divided(units, protocol, SHARES, strata_of(frame), seed)
+        split = found.manifest.frame["split"].to_numpy()
+        assert (split[0:60:3] == split[60:120:3]).all()
+        assert all(not leak.shared for leak in found.leaks)
+    again = divided(units_of(shuffled(manifest)), "ratio", SHARES, [""] * 120, 0)
+    first = divided(units, "ratio", SHARES, [""] * 120, 0)
+    assert membership(again.manifest) == membership(first.manifest)
+    drawn = divided(units, "rs", SHARES, [""] * 120, 0)
+    assert "share an image with train" in drawn.leaky["test"]
+
+
+def test_nameless_faces_of_one_image_go_together(unknown: Path) -> None:
+    manifest = manifest_of(unknown)
+    boxes = np.tile([0.0, 0.0, 32.0, 64.0], (60, 1))
+    boxes[20:40] = [32.0, 0.0, 64.0, 64.0]  # the right half of an image, another face
+    path = manifest.frame["path"].copy()
+    path[20:40] = path[0:20].tolist()
+    crop = manifest.crop.model_copy(update={"region": "box"})
+    frame = manifest.frame.assign(path=path)
+    units = units_of(replace(manifest, frame=frame, boxes=boxes, crop=crop))
+    for seed in range(3):
+        found = divided(units, "ratio", SHARES, [""] * 60, seed)
+        split = found.manifest.frame["split"].to_numpy()
+        assert (split[0:20] == split[20:40]).all()
+
+
+def test_failed_labels_need_no_person(known: Path) -> None:
+    manifest = manifest_of(known)
+    names = manifest.frame["subject_id"].where(manifest.frame.index != 3, "")
+    reasons = tuple("no age" if row == 3 else "" for row in range(120))
+    manifest = replace(manifest, frame=manifest.frame.assign(subject_id=names), reasons=reasons)
+    units = units_of(replace(manifest, root=Path("nowhere")), read=never)
+    assert (units.named, units.nameless, units.unread, units.word) == (119, 0, 0, "person")
+    assert divided(units, "se", SHARES, [""] * 120, 0).made.startswith("se 0.8:0.2 by person")
+
+
+def never(done: int) -> None:
+    raise AssertionError("read an image")
