@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.arms import beside, config_of, estimates_of, print_beside, trained
+from benchmarks.arms import Features, beside, config_of, estimates_of, print_beside, trained
 from benchmarks.real_faces import BANDS, EXACT, RECIPE, of_stage_1, truth
 from hae.data.readers import read_data
 
@@ -53,12 +53,12 @@ def run_seed(seed: int, args: argparse.Namespace) -> dict[str, Any]:
     metrics = EXACT if bool(((low == high) | (low != low)).all()) else BANDS
     shared = [*of_stage_1(args.backbone), f"embed_views={args.embed_views}", *args.set]
     arms = {BASE: []} | {name: more for axis in args.axes for name, more in AXES[axis].items()}
-    estimates = {}
+    estimates, stored = {}, Features()
     for number, (name, settings) in enumerate(arms.items()):
         config = config_of(RECIPE, [*shared, *settings, f"seed={seed}", f"name=arm-{number}"])
         folder = args.work / f"{seed}-{name.replace(' ', '-').replace('=', '-')}"
         path = trained(config, train, None, folder, args.work / f"cache-{seed}")
-        estimates[name] = estimates_of(path, test)
+        estimates[name] = estimates_of(path, test, stored)
         print(f"seed {seed}: {name} trained", flush=True)
     found = beside(test, estimates, arm=BASE, metrics=metrics[:1])
     print_beside(found, BASE, f"seed {seed} ")

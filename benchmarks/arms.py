@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,20 @@ from hae.adapters.checkpoint import load_checkpoint
 from hae.config import RunConfig, ViewsConfig
 from hae.data.core import Manifest
 from hae.data.decode import decoded, decoders
-from hae.inference import view_tensor
+from hae.inference import chunk_size, view_tensor
+from hae.models.age import AgeModel
 from hae.precision import exact
 from hae.predict import predict
 from hae.settings import checked, read_toml, with_settings
 from hae.training.run import Order
 from hae.training.train_age import train_age
-from hae.views import fixed_views
+from hae.views import ViewParams, fixed_views
 
 Ages = npt.NDArray[np.float64]
 Estimates = Mapping[str, Ages]
+Features = dict[bytes, npt.NDArray[np.float32]]
+"""Views, as bytes -> what a backbone says of them for each face, (n, k, d_b)."""
+CPU, BATCH = torch.device("cpu"), 256
 
 
 class Silent:
@@ -65,28 +69,55 @@ def trained(
     return train_age(order, Silent())
 
 
-def estimates_of(checkpoint: Path, test: Manifest) -> Ages:
-    """Estimates of the test faces in years, (n,); NaN where an image cannot be read."""
-    frame = predict(test, load_checkpoint(checkpoint), workers=1)
-    return frame["age_pred"].to_numpy(dtype=float)
+def estimates_of(checkpoint: Path, test: Manifest, stored: Features | None = None) -> Ages:
+    """Estimates of the test faces in years, (n,); NaN where an image cannot be read.
+
+    Arms on one frozen backbone share what it says of the same views: they pass the same
+    ``stored``, which begins empty.
+    """
+    predictor = load_checkpoint(checkpoint)
+    if stored is None:
+        return predict(test, predictor, workers=1)["age_pred"].to_numpy(dtype=float)
+    found = _features(predictor.model, test, predictor.views, stored)
+    return _ages(found, lambda features: predictor.model.from_features(features).age)
 
 
-def view_mean(checkpoint: Path, test: Manifest, views: ViewsConfig) -> Ages:
+def view_mean(checkpoint: Path, test: Manifest, views: ViewsConfig, stored: Features) -> Ages:
     """Mean over K fixed views of the estimate from each alone: test-time augmentation, (n,)."""
-    model, fixed = load_checkpoint(checkpoint).model, fixed_views(views, seed=0)
-    size, rows = (model.config.size, model.config.size), range(len(test))
-    ages = []
-    with decoders(1) as pool, torch.inference_mode(), exact():
-        for batch in decoded(test, rows, size, model.config.keep, pool=pool, batch_size=8):
-            faces = np.stack(
-                [np.zeros((*size, 3), np.uint8) if isinstance(f, str) else f for f in batch]
-            )
-            found = model.view_ages(
-                model.features(view_tensor(model.config, torch.from_numpy(faces), fixed))
-            )
-            known = np.array([not isinstance(face, str) for face in batch])
-            ages.append(np.where(known, found.mean(dim=1).double().numpy(), np.nan))
-    return np.concatenate(ages)
+    model = load_checkpoint(checkpoint).model
+    found = _features(model, test, fixed_views(views, seed=0), stored)
+    return _ages(found, lambda features: model.view_ages(features).mean(dim=1))
+
+
+def _features(
+    model: AgeModel, test: Manifest, views: ViewParams, stored: Features
+) -> npt.NDArray[np.float32]:
+    """What the backbone says of the views of every face, (n, k, d_b); NaN for no image."""
+    key = b"".join(part.numpy().tobytes() for part in (views.theta, views.colour, views.box))
+    if key not in stored:
+        size, chunk = (model.config.size, model.config.size), chunk_size(CPU, views.k)
+        parts = []
+        with decoders(1) as pool, torch.inference_mode(), exact():
+            for batch in decoded(
+                test, range(len(test)), size, model.config.keep, pool=pool, batch_size=chunk
+            ):
+                known = np.array([not isinstance(face, str) for face in batch])
+                pixels = np.stack(
+                    [np.zeros((*size, 3), np.uint8) if isinstance(f, str) else f for f in batch]
+                )
+                found = model.features(view_tensor(model.config, torch.from_numpy(pixels), views))
+                parts.append(np.where(known[:, None, None], found.numpy(), np.nan))
+        stored[key] = np.concatenate(parts)
+    return stored[key]
+
+
+def _ages(features: npt.NDArray[np.float32], age: Callable[[torch.Tensor], torch.Tensor]) -> Ages:
+    with torch.inference_mode(), exact():
+        parts = [
+            age(torch.from_numpy(features[start : start + BATCH])).double().numpy()
+            for start in range(0, len(features), BATCH)
+        ]
+    return np.concatenate(parts)
 
 
 def beside(

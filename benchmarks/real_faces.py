@@ -32,6 +32,7 @@ import torch
 from audit import audit
 from audit.predictions import predictions_from_frame
 from benchmarks.arms import (
+    Features,
     beside,
     config_of,
     estimates_of,
@@ -132,10 +133,11 @@ def main() -> None:
     low, high = truth(test)
     metrics = EXACT if np.array_equal(low, high, equal_nan=True) else BANDS
     views = configs(args)["sae"].model.views
+    stored: Features = {}
     estimates = {
         "constant": constant(train, test),
-        "stage_1": estimates_of(args.backbone, test),
-        "stage_1_views": view_mean(args.backbone, test, views),
+        "stage_1": estimates_of(args.backbone, test, stored),
+        "stage_1_views": view_mean(args.backbone, test, views, stored),
     }
     seconds, work = {}, args.work / args.name
     for arm, config in configs(args).items():
@@ -144,7 +146,7 @@ def main() -> None:
         start = time.perf_counter()
         path = trained(config, train, None, work / arm, work / "cache")
         seconds[arm] = round(time.perf_counter() - start, 1)
-        estimates[arm] = estimates_of(path, test)
+        estimates[arm] = estimates_of(path, test, stored)
         print(f"{arm}: trained in {seconds[arm]:.0f} s", flush=True)
     arm = "sae" if "sae" in estimates else "stage_1_views"
     found = beside(test, estimates, arm=arm, metrics=metrics)
