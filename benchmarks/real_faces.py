@@ -140,6 +140,7 @@ def main() -> None:
         "stage_1_views": view_mean(args.backbone, test, views, stored),
     }
     seconds, work = {}, args.work / args.name
+    work.mkdir(parents=True, exist_ok=True)
     for arm, config in configs(args).items():
         if arm not in args.arms:
             continue
