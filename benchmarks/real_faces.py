@@ -41,7 +41,7 @@ from benchmarks.arms import (
     view_mean,
 )
 from hae.checkpoint import read_header
-from hae.config import RunConfig
+from hae.config import CHECKPOINT, RunConfig
 from hae.data.core import Manifest
 from hae.data.readers import read_data
 
@@ -144,11 +144,11 @@ def main() -> None:
     for arm, config in configs(args).items():
         if arm not in args.arms:
             continue
-        start = time.perf_counter()
+        start, there = time.perf_counter(), (work / arm / CHECKPOINT).is_file()
         path = trained(config, train, None, work / arm, work / "cache")
-        seconds[arm] = round(time.perf_counter() - start, 1)
+        seconds[arm] = None if there else round(time.perf_counter() - start, 1)
         estimates[arm] = estimates_of(path, test, stored)
-        print(f"{arm}: trained in {seconds[arm]:.0f} s", flush=True)
+        print(f"{arm}: found" if there else f"{arm}: trained in {seconds[arm]} s", flush=True)
     arm = "sae" if "sae" in estimates else "stage_1_views"
     found = beside(test, estimates, arm=arm, metrics=metrics)
     print_beside(found, arm)
