@@ -77,10 +77,10 @@ def _fill(
     device: torch.device,
     progress: Callable[[int], object],
 ) -> None:
-    chunk = chunk_size(device, store.shape[1])
+    chunk, block_size = chunk_size(device, store.shape[1]), 16 * chunk_size(device)
     progress(done)
-    for block in range(done, len(faces), 16 * chunk):
-        end = min(block + 16 * chunk, len(faces))
+    for block in range(done, len(faces), block_size):
+        end = min(block + block_size, len(faces))
         for start in range(block, end, chunk):
             rows = np.arange(start, min(start + chunk, end))
             pixels = filled(torch.from_numpy(faces.pixels(rows)).to(device), chunk)
