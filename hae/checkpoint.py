@@ -73,8 +73,10 @@ class Header(Strict):
     """
 
     format: Literal["hae-audit/checkpoint/1"] = FORMAT
-    task: Literal["age", "identity"]
+    task: Literal["age", "identity", "expression"]
     config: RunConfig
+    classes: tuple[str, ...] = ()
+    """Names of the expressions in the order of the network's outputs."""
     temperature: float = 1.0
     metrics: dict[str, float]
     provenance: Provenance

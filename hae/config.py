@@ -200,6 +200,43 @@ class IdentityConfig(Strict):
     scale: Annotated[float, Field(gt=0)] = 64.0
 
 
+class ExpressionConfig(Strict):
+    """The Self-Cure Network (Wang et al., CVPR 2020), its variants and its baselines.
+
+    Used by ``train expression`` alone. ``cure = false`` is plain cross-entropy, with
+    ``label_smoothing`` where that is set. ``high_share``: beta, share of a batch that counts as
+    certain. ``rank_margin``: delta 1, by how much its mean importance must exceed that of the rest;
+    ``learn_margin`` lets it be learned. ``rank_weight``: gamma of the rank term, 1 - gamma is that
+    of the cross-entropy. ``relabel``: of the uncertain part as the paper says, or of the whole
+    batch as the released code does, from the ``relabel_from``-th epoch on, where another class is
+    more probable than the label's by over ``relabel_margin`` (delta 2). ``soft_labels``: votes are
+    the target where the data have them. ``balanced``: every class is drawn equally often.
+    ``label_noise``: share of the training labels that is flipped on purpose, as ``noise`` says.
+    """
+
+    cure: bool = True
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    high_share: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    rank_margin: Share = 0.15
+    learn_margin: bool = False
+    rank_weight: Share = 0.5
+    relabel: Literal["off", "low_group", "whole_batch"] = "low_group"
+    relabel_from: Positive = 10
+    relabel_margin: Annotated[float, Field(ge=-1, le=1)] = 0.2
+    soft_labels: bool = False
+    balanced: bool = False
+    label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    noise: Literal["symmetric", "pair", "instance"] = "symmetric"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExpressionConfig:
+        if self.cure and self.label_smoothing:
+            raise ValueError("label_smoothing is a baseline's; set cure = false with it")
+        if self.soft_labels and self.label_noise:
+            raise ValueError("label_noise flips labels, soft_labels trains on votes; choose one")
+        return self
+
+
 class RunConfig(Strict):
     """One training run; the defaults are the paper's recipe for its third stage.
 
@@ -214,6 +251,7 @@ class RunConfig(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     model: AgeModelConfig = AgeModelConfig()
     identity: IdentityConfig = IdentityConfig()
+    expression: ExpressionConfig = ExpressionConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     steps: Positive = 150_000
     batch_size: Annotated[int, Field(ge=2)] = 8

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from hae.config import AgeModelConfig
 from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel
 from hae.precision import exact
-from hae.views import ViewParams, apply_views
+from hae.views import ViewParams, apply_views, plain_view
 
 CPU_CHUNK, CUDA_CHUNK = 16, 64
 CPU_VIEWS, CUDA_VIEWS = 32, 1024
@@ -39,6 +40,36 @@ class AgeEstimates:
 
     def __len__(self) -> int:
         return len(self.age)
+
+
+@dataclass(frozen=True, eq=False)
+class ExpressionScores:
+    """``logits`` (n, C), unscaled, and ``importance`` (n,); ``scaled`` (n, C) is their product."""
+
+    logits: FloatArray
+    importance: FloatArray
+
+    @property
+    def scaled(self) -> FloatArray:
+        """Logits whose softmax is what the model says."""
+        return self.importance[:, None] * self.logits
+
+
+@torch.inference_mode()
+def score_faces(
+    model: ExpressionModel, pixels: Pixels, n: int, device: torch.device
+) -> ExpressionScores:
+    """Expression scores of n faces as they are, in fp32; ``pixels`` as in ``estimate_faces``."""
+    view, chunk = plain_view().to(device), chunk_size(device)
+    logits, importance = [], []
+    with exact():
+        for start in range(0, n, chunk):
+            part = torch.from_numpy(pixels(slice(start, min(start + chunk, n)))).to(device)
+            images = view_tensor(model.config, filled(part, chunk), view).flatten(0, 1)
+            found = model(images)
+            logits.append(_array(found.logits)[: len(part)])
+            importance.append(_array(found.importance)[: len(part)])
+    return ExpressionScores(np.concatenate(logits), np.concatenate(importance))
 
 
 def chunk_size(device: torch.device, k: int = 1) -> int:

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import softmax
 
 from audit.errors import InputError
-from audit.result import FileHash
 from audit.tables import file_hash
 from hae.adapters.predictor import Outputs
-from hae.adapters.spec import InputSpec
-from hae.checkpoint import Checkpoint, Header, read_checkpoint
-from hae.data.core import Manifest, content_hash, faces_hash
-from hae.data.crop import Crop
+from hae.adapters.trained import Trained
+from hae.checkpoint import Checkpoint, read_checkpoint
 from hae.heads.distribution import distribution, spread
 from hae.heads.masses import class_masses
-from hae.inference import estimate_faces
+from hae.inference import estimate_faces, score_faces
 from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel
 from hae.views import ViewParams
 
 VIEW_STD, STD_RAW = "age_view_std", "age_std_raw"
+IMPORTANCE, RAW_LOGIT = "importance", "raw_logit_"
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
-class AgePredictor:
+class AgePredictor(Trained):
     """An age model from a checkpoint; fulfils :class:`hae.adapters.predictor.Predictor`.
 
     Beside the protocol's values it gives, in years, ``age_view_std``: the SD over the K fixed views
@@ -37,29 +37,8 @@ class AgePredictor:
     before its temperature.
     """
 
-    header: Header
     model: AgeModel
     views: ViewParams
-    files: tuple[FileHash, ...]
-    device: torch.device
-
-    @property
-    def name(self) -> str:
-        """The model's name, as shown in reports."""
-        return self.header.config.name
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Only ``age``."""
-        return ("age",)
-
-    @property
-    def input_spec(self) -> InputSpec:
-        """Size, cut and normalisation of the input."""
-        model = self.header.config.model
-        return InputSpec(
-            size=(model.size, model.size), keep=model.keep, mean=model.mean, std=model.std
-        )
 
     @property
     def centres(self) -> tuple[float, ...]:
@@ -76,40 +55,6 @@ class AgePredictor:
     def extras(self) -> tuple[str, ...]:
         """Further columns, in years."""
         return (STD_RAW, VIEW_STD) if self.centres else (VIEW_STD,)
-
-    def has_seen(self, manifest: Manifest) -> bool:
-        """Whether it was trained or selected on some of these faces, as far as is known.
-
-        It is known of the very same data set wherever it lies, packed or not; of its other reading
-        where the split is not named; of a whole of which these faces are a split; and of tables
-        that were taken from the same label files, by whatever split. A copy with other label files
-        is not found.
-        """
-        made = self.header.provenance
-        if content_hash(manifest) in (*made.content, *made.before):
-            return True
-        own, theirs = _sums(manifest.label_files), _sums(made.files)
-        before, theirs_before = {faces_hash(manifest), *manifest.origins}, set(made.origins)
-        related = before & (theirs | theirs_before) or own & theirs_before
-        if related and not own & theirs:
-            return True
-        if own and theirs and not own & theirs:
-            return False
-        labels = made.data.split(", ")
-        whole = manifest.name in labels
-        part = any(label.startswith(f"{manifest.name} ") for label in labels)
-        return whole or manifest.label in labels or (manifest.split is None and part)
-
-    @property
-    def crop(self) -> Crop | None:
-        """As stated by the data set it was trained on."""
-        return self.header.provenance.trained_crop
-
-    @cached_property
-    def terms(self) -> str | None:
-        """Terms of the data it was trained on."""
-        terms = self.header.provenance.terms
-        return f"trained on {self.header.provenance.data}: {terms}" if terms else None
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         """Run the network on RGB faces (b, height, width, 3); see the protocol."""
@@ -131,11 +76,45 @@ class AgePredictor:
         }
 
 
-def _sums(files: Iterable[FileHash]) -> set[str]:
-    return {file.sha256 for file in files}
+@dataclass(frozen=True, eq=False)
+class ExpressionPredictor(Trained):
+    """An expression model from a checkpoint; fulfils the same protocol.
+
+    ``proba`` is the softmax of the importance-scaled logits. A cured network also gives
+    ``importance``, in (0, 1), and ``raw_logit_<class>``, the logits before it scales them.
+    """
+
+    model: ExpressionModel
+
+    @property
+    def centres(self) -> tuple[float, ...]:
+        """None: it knows no ages."""
+        return ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the expressions."""
+        return self.header.classes
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Further columns; a baseline has none."""
+        if not self.header.config.expression.cure:
+            return ()
+        return (IMPORTANCE, *(f"{RAW_LOGIT}{name}" for name in self.classes))
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        """Run the network on RGB faces (b, height, width, 3); see the protocol."""
+        found = score_faces(self.model, lambda rows: batch[rows], len(batch), self.device)
+        outputs: Outputs = {"proba": softmax(found.scaled.astype(np.float64), axis=1)}
+        if self.extras:
+            raw = found.logits.astype(np.float64)
+            outputs[IMPORTANCE] = found.importance.astype(np.float64)
+            outputs |= {f"{RAW_LOGIT}{name}": raw[:, k] for k, name in enumerate(self.classes)}
+        return outputs
 
 
-def load_checkpoint(path: Path) -> AgePredictor:
+def load_checkpoint(path: Path) -> AgePredictor | ExpressionPredictor:
     """Read a checkpoint and build its network; fp32, on a GPU where there is one.
 
     Raises
@@ -145,21 +124,36 @@ def load_checkpoint(path: Path) -> AgePredictor:
         weights are not those of its config.
     """
     found = read_checkpoint(path)
-    if found.header.task != "age":
-        raise InputError(
-            f"{path}: holds a model of the task {found.header.task!r}, which predicts nothing; "
-            "give it to train age --init"
-        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = age_model(found, path).to(device)
-    views = ViewParams(**found.part("views"))
-    return AgePredictor(found.header, model, views, (file_hash(path),), device)
+    header, files = found.header, (file_hash(path),)
+    if header.task == "age":
+        views = ViewParams(**found.part("views"))
+        return AgePredictor(header, files, device, age_model(found, path).to(device), views)
+    if header.task == "expression":
+        network = expression_model(found, path).to(device)
+        return ExpressionPredictor(header, files, device, network)
+    raise InputError(
+        f"{path}: holds a model of the task {header.task!r}, which predicts nothing; "
+        "give it to train age --init"
+    )
 
 
 def age_model(found: Checkpoint, path: Path) -> AgeModel:
     """The network of a checkpoint in evaluation mode, in fp32."""
     with torch.random.fork_rng(devices=[]):
         model = AgeModel(found.header.config.model)
+    return _filled(model, found, path)
+
+
+def expression_model(found: Checkpoint, path: Path) -> ExpressionModel:
+    """The same of an expression checkpoint."""
+    config = found.header.config
+    with torch.random.fork_rng(devices=[]):
+        model = ExpressionModel(config.model, config.expression, len(found.header.classes))
+    return _filled(model, found, path)
+
+
+def _filled(model: Module, found: Checkpoint, path: Path) -> Module:
     own, state = model.state_dict(), found.part("model")
     try:
         model.load_state_dict({k: v.to(own[k].dtype) if k in own else v for k, v in state.items()})

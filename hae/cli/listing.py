@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from hae.config import ExpressionConfig
 
 
 def schema(
@@ -62,11 +65,23 @@ def _print_header(text: str) -> None:
         f"{head.age_min:g}{', the last open' if head.open_top else ''}",
         "temperature": f"{header.temperature:.3f} of the predictive distribution",
     }
-    width = header.config.identity.embedding if header.task == "identity" else model.embedding
+    width = {
+        "age": f" -> {model.embedding} dimensions",
+        "identity": f" -> {header.config.identity.embedding} dimensions",
+        "expression": "",
+    }
+    settings = header.config.expression
+    expression = {
+        "classes": ", ".join(header.classes),
+        "labels": _cured(settings) if settings.cure else "trusted as they are",
+    }
+    if settings.label_noise:
+        expression["flipped"] = f"{settings.label_noise:.0%} of the labels, {settings.noise}"
+    own = {"age": age, "expression": expression, "identity": {}}
     rows = {
         "model": f"{header.config.name}, task {header.task}, {header.format}",
-        "network": f"{model.backbone.name} at {model.size} px -> {width} dimensions",
-        **(age if header.task == "age" else {}),
+        "network": f"{model.backbone.name} at {model.size} px{width[header.task]}",
+        **own[header.task],
         "validation": described(header),
         "trained on": f"{made.data}: {made.faces:,} faces of {made.people:,} people",
         "saw": made.crop + (f", of {made.trained_crop.described()}" if made.trained_crop else ""),
@@ -78,6 +93,15 @@ def _print_header(text: str) -> None:
     }
     for name, value in rows.items():
         typer.echo(f"{name:14} {value}")
+
+
+def _cured(settings: ExpressionConfig) -> str:
+    """How an expression model's labels were weighed and changed."""
+    if settings.relabel == "off":
+        return "weighed by importance, none changed"
+    part = "the least important part" if settings.relabel == "low_group" else "the whole"
+    since = settings.relabel_from
+    return f"weighed by importance, changed in {part} of a batch from epoch {since}"
 
 
 def _devices() -> str:

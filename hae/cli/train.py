@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -85,3 +85,39 @@ def identity(
 
     order = order_of(data, split, None, map_, config, set_, out, init, cache, devices)
     run_training(train_identity, order)
+
+
+@train.command("expression")
+def expression(
+    data: Data,
+    out: Out,
+    split: Split = None,
+    val_split: ValSplit = None,
+    map_: Map = None,
+    config: Config = None,
+    set_: Set = None,
+    init: Init = None,
+    cache: Cache = None,
+    devices: Devices = 1,
+    label_noise: Annotated[
+        float | None,
+        Option(min=0, max=0.99, help="Share of the training labels to flip on purpose."),
+    ] = None,
+    noise: Annotated[
+        Literal["symmetric", "pair", "instance"] | None,
+        Option(help="How: to any class, to the next one, or hard faces more often."),
+    ] = None,
+) -> None:
+    """Train the Self-Cure Network or one of its baselines on expressions.
+
+    Writes DIR/model.safetensors; DIR/training.parquet, what became of every training label, for
+    evaluate --predictions; DIR/relabels.csv, every change of a label.
+    """
+    from hae.cli.training import order_of, run_training
+    from hae.training.train_expression import train_expression
+
+    wanted = {"label_noise": label_noise, "noise": noise}
+    more = [f"expression.{name}={value}" for name, value in wanted.items() if value is not None]
+    settings = [*(set_ or []), *more]
+    order = order_of(data, split, val_split, map_, config, settings, out, init, cache, devices)
+    run_training(train_expression, order)

@@ -85,6 +85,13 @@ class AgeTask:
         k = min(self.config.selection_views, self.views.k)
         return {"distance": float(distance(self.estimates(device, k), self.validation).mean())}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: all is in the weights."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to take up."""
+
     def estimates(self, device: torch.device, k: int | None = None) -> AgeEstimates:
         """Estimates of the validation faces from the first k of the fixed views (default: all)."""
         few = ViewParams(*(part[:, :k] for part in _parts(self.views)))

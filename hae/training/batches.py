@@ -17,6 +17,7 @@ from audit.hashing import Keys, uniforms
 from hae.config import RunConfig
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 Batch = dict[str, Any]
 """Tensors of one first dimension, and ``epoch``."""
 Fetch = Callable[[IntArray, int], Batch]
@@ -28,7 +29,8 @@ class Plan:
     """Batches of ``size`` faces for each of ``world`` processes.
 
     In every epoch the faces come in the order of a hash of (seed, epoch, face); what does not fill
-    the last batch waits for another epoch.
+    the last batch waits for another epoch. With ``weights`` (n,) an epoch has as many faces, each
+    drawn in proportion to its weight, so that some come several times and others not at all.
     """
 
     keys: Keys
@@ -36,6 +38,7 @@ class Plan:
     seed: int
     world: int = 1
     rank: int = 0
+    weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.per_epoch < 1:
@@ -51,7 +54,12 @@ class Plan:
 
     def order(self, epoch: int) -> IntArray:
         """All rows in the order of one epoch."""
-        return np.argsort(uniforms(self.keys, self.seed, epoch), kind="stable")
+        draws = uniforms(self.keys, self.seed, epoch)
+        if self.weights is None:
+            return np.argsort(draws, kind="stable")
+        edges = np.cumsum(self.weights)
+        rows: IntArray = np.searchsorted(edges, draws * edges[-1], side="right")
+        return np.minimum(rows, len(edges) - 1, dtype=np.int64)
 
     def rows(self, order: IntArray, number: int) -> IntArray:
         """The rows of this process in batch ``number`` of the run."""
@@ -111,7 +119,14 @@ class Batches:
         self.start = state["done"]
 
 
-def run_batches(keys: Keys, fetch: Fetch, config: RunConfig, world: int, rank: int) -> Batches:
+def run_batches(
+    keys: Keys,
+    fetch: Fetch,
+    config: RunConfig,
+    world: int,
+    rank: int,
+    weights: FloatArray | None = None,
+) -> Batches:
     """The batches of a whole run for one process of ``world``."""
-    plan = Plan(keys, config.batch_size, config.seed, world, rank)
+    plan = Plan(keys, config.batch_size, config.seed, world, rank, weights)
     return Batches(plan, fetch, config.steps * config.accumulate)

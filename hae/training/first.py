@@ -53,14 +53,14 @@ def has_seen(parent: Header, train: str, validation: str | None, config: RunConf
 
     Known by the manifests' content hashes ``train`` and ``validation`` alone: overlapping tables of
     other content are not noticed. Where both runs hold people out of one manifest by the same seed,
-    an earlier age model with at least this share has not seen them.
+    an earlier model of age or expression with at least this share has not seen them.
     """
     made, earlier = parent.provenance, parent.config
     if (validation or train) in made.before:
         return True
     if made.content[0] != (validation or train):
         return False
-    same = parent.task == "age" and len(made.content) == 1 and earlier.seed == config.seed
+    same = parent.task != "identity" and len(made.content) == 1 and earlier.seed == config.seed
     return validation is not None or not (same and earlier.validation >= config.validation)
 
 

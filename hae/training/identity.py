@@ -72,6 +72,13 @@ class IdentityTask:
         """Share of the validation photos whose nearest centre is another person's."""
         return {"identification_error": float(self.mistaken(device).mean())}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: all is in the weights."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to take up."""
+
     @torch.inference_mode()
     def mistaken(self, device: torch.device) -> npt.NDArray[np.bool_]:
         """Whether the nearest centre is another person's, for each validation photo."""

@@ -33,6 +33,14 @@ class Task(Protocol):
         """Judge the network on the validation people; the first value is minimised."""
         ...
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know beyond weights and batches; plain values and tensors."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it up again."""
+        ...
+
 
 class Training(LightningModule):
     """A task as Lightning sees it.
@@ -59,6 +67,14 @@ class Training(LightningModule):
         """Make what dropout draws a function of (seed, process, batch)."""
         rank, world = self.trainer.global_rank, self.trainer.world_size
         torch.manual_seed((self.config.seed << 32) + batch_idx * world + rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the task must know to the file to go on from."""
+        checkpoint["task"] = self.task.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give it back to the task."""
+        self.task.load_state_dict(checkpoint["task"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One micro-batch."""

@@ -1,0 +1,93 @@
+"""The task of telling expressions, as the loop wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hae.config import RunConfig
+from hae.inference import ExpressionScores, score_faces, view_tensor
+from hae.models.expression import ExpressionModel
+from hae.training.batches import Batches, run_batches
+from hae.training.faces import Faces
+from hae.training.relabels import Relabels
+from hae.views import draw_views
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class ExpressionTask:
+    """A network, its faces and their labels, of which the training faces' may change.
+
+    Each step sees every face of its batch in one random view, the first of the config's K;
+    validation sees the face as it is.
+    """
+
+    model: ExpressionModel
+    config: RunConfig
+    train: Faces
+    validation: Faces
+    relabels: Relabels
+    """The labels of the training faces, in their order."""
+    truth: IntArray
+    """The classes of the validation faces."""
+
+    def __post_init__(self) -> None:
+        self.one_view = self.config.model.views.model_copy(update={"k": 1})
+
+    def batches(self, world: int, rank: int) -> Batches:
+        """The training batches of one process."""
+        weights = None
+        if self.config.expression.balanced:
+            label = self.relabels.label.cpu().numpy()
+            weights = 1.0 / np.bincount(label)[label]
+        return run_batches(self.train.sample, self._fetch, self.config, world, rank, weights)
+
+    def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+        faces = self.train
+        return {
+            "pixels": torch.from_numpy(faces.pixels(rows)),
+            "key": torch.from_numpy(faces.sample[rows].view(np.int64)),
+            "row": torch.from_numpy(np.ascontiguousarray(rows)),
+            "epoch": epoch,
+        }
+
+    def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The terms of the loss; afterwards labels may have changed."""
+        rows, settings = batch["row"], self.config.expression
+        self.relabels.to(rows.device)
+        views = draw_views(batch["key"], self.one_view, seed=self.config.seed, epoch=batch["epoch"])
+        images = view_tensor(self.config.model, batch["pixels"], views).flatten(0, 1)
+        scores = self.model(images)
+        target = self.relabels.target[rows]
+        if settings.label_smoothing:
+            even = settings.label_smoothing / target.shape[1]
+            target = (1 - settings.label_smoothing) * target + even
+        terms = self.model.losses(scores, target)
+        if settings.cure:
+            self.relabels.see(rows, scores, batch["epoch"], settings)
+        return terms
+
+    def validate(self, device: torch.device) -> dict[str, float]:
+        """Share of the validation faces that are taken for another class."""
+        found = self.scores(self.validation, device)
+        wrong = found.logits.argmax(axis=1) != self.truth
+        return {"error": float(wrong.mean())}
+
+    def scores(self, faces: Faces, device: torch.device) -> ExpressionScores:
+        """Scores of some faces as they are."""
+        return score_faces(self.model, faces.pixels, len(faces), device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know beyond its weights."""
+        return self.relabels.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.relabels.load_state_dict(state)
