@@ -42,7 +42,11 @@ def columns(params: pd.DataFrame) -> dict[str, Plane]:
     block = numbers.to_numpy(np.float32)
     found = {str(name): block[:, i][:, None, None] for i, name in enumerate(numbers.columns)}
     codes = params["expression_code"].to_numpy(np.int64)
-    moods = np.array(list(_MOODS.values()), dtype=np.float32)[codes]
+    table = np.array(list(_MOODS.values()), dtype=np.float32)
+    moods = table[codes]
+    if "ambiguity" in params.columns:  # 2 (1 - weight); a plain photo's movements stay as they are
+        part = np.float32(0.5) * params["ambiguity"].to_numpy(np.float32)[:, None]
+        moods = (1 - part) * moods + part * table[params["second_code"].to_numpy(np.int64)]
     for index, name in enumerate(_MOOD):
         found[name] = moods[:, index][:, None, None] * found["expression_strength"]
     return found

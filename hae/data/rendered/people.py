@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from audit.hashing import FloatArray, Keys, folds, mix, text_keys, uniforms
+from hae.data.rendered.blends import blends
 from hae.data.rendered.palette import BACKGROUNDS, CLOTHES, EYES, HAIR, SKIN
 from hae.data.rendered.spec import N_SD, RenderSpec
 
@@ -37,9 +38,10 @@ def cohort(spec: RenderSpec) -> pd.DataFrame:
         (true minus drawn age), ``group``, ``skin_tone`` (Monk scale, text), ``presentation``,
         ``expression`` and ``split`` (by person, about 70/15/15), then the drawing parameters: a
         row is all that ``paint`` needs. Of these only ``painted_age``, ``blur`` and ``noise``
-        depend on the group. Skin, hair colour, glasses, pose, light, expression and background do
-        not depend on the age, beards only on being 18; greying and receding hair come with age to
-        a part of the people.
+        depend on the group. Where ``spec.ambiguous`` is above 0 there are ``ambiguity``,
+        ``second_expression`` and ``second_code`` too (see ``blends``). Skin, hair colour, glasses,
+        pose, light, expression and background do not depend on the age, beards only on being 18;
+        greying and receding hair come with age to a part of the people.
     """
     subjects = [f"p{index:06d}" for index in range(spec.people)]
     people = pd.DataFrame(_people(spec, subjects))
@@ -165,6 +167,8 @@ def _photos(spec: RenderSpec, samples: list[str], planted: pd.Series) -> Columns
         columns[name] = _between(draw(name), low, high)
     columns |= _colours("back", _pick(BACKGROUNDS, draw("background")))
     columns |= _colours("cloth", _pick(CLOTHES, draw("clothes")))
+    if spec.ambiguous > 0:
+        columns |= blends(draw, shown, EXPRESSIONS, spec.ambiguous)
     return columns
 
 

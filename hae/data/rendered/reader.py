@@ -35,7 +35,9 @@ class RenderedImages:
     @property
     def fingerprint(self) -> str:
         """The renderer's version, the split and the spec."""
-        return f"rendered/{VERSION} {self.split or 'all'} {self.spec.model_dump_json()}"
+        spec = self.spec
+        text = spec.model_dump_json(exclude=None if spec.ambiguous > 0 else {"ambiguous"})
+        return f"rendered/{VERSION} {self.split or 'all'} {text}"
 
     @property
     def drawn(self) -> bool:
@@ -58,8 +60,10 @@ class RenderedImages:
 def read_rendered(root: Path, split: str | None, mapping: Mapping[str, str]) -> Manifest:
     """Draw up the cohort that ``root`` specifies; see ``read_spec`` for its forms.
 
-    ``group``, ``skin_tone``, ``presentation``, ``drawn_expression`` and ``drawn_age`` are what was
-    drawn; ``age`` is the label (see ``RenderSpec``). Splits are by person.
+    ``group``, ``skin_tone``, ``presentation`` and ``drawn_age`` are what was drawn; ``age`` (see
+    ``RenderSpec``) and ``expression`` (one of ``EXPRESSIONS``) are the labels. With ``ambiguous``
+    above 0 there are ``ambiguity`` and ``second_expression`` too (see ``blends``). Splits are by
+    person.
 
     Raises
     ------
@@ -94,9 +98,11 @@ def read_rendered(root: Path, split: str | None, mapping: Mapping[str, str]) -> 
 def _known(params: pd.DataFrame) -> pd.DataFrame:
     path = [f"rendered/{name}.png" for name in params["sample_id"]]
     frame = params.assign(path=path)[list(_COLUMNS)]
-    # not "expression": a table with that column would claim to know the truth of another task
-    frame["drawn_expression"] = params["expression"]
+    frame["expression"] = params["expression"]
     frame["drawn_age"] = params["drawn_age"]
+    for name in ("ambiguity", "second_expression"):
+        if name in params.columns:
+            frame[name] = params[name]
     text = [name for name in frame.columns if frame[name].dtype != np.float64]
     return frame.astype(dict.fromkeys(text, "str"))
 

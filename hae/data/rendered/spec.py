@@ -31,6 +31,9 @@ class RenderSpec(Strict):
     pixels of a 64-pixel image), ``noise`` (SD of added pixel noise, in grey levels of 255),
     ``label_noise`` (SD in years of an error of the label, one per person), and ``ageing`` (years by
     which the face is painted older than its drawn age; negative: younger).
+
+    ``ambiguous``: share of photos, alike in both groups, that show a second expression beside the
+    label's (see ``blends``).
     """
 
     people: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
@@ -45,6 +48,7 @@ class RenderSpec(Strict):
     noise: Annotated[float, Field(ge=0, le=128)] = 0.0
     label_noise: Amount = 0.0
     ageing: Annotated[float, Field(ge=-60, le=60)] = 0.0
+    ambiguous: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")
     def _possible(self) -> RenderSpec:

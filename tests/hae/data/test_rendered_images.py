@@ -106,7 +106,7 @@ def test_reader_gives_truth_and_attributes_but_no_drawing_parameters() -> None:
         "group",
         "skin_tone",
         "presentation",
-        "drawn_expression",
+        "expression",
         "drawn_age",
     ]
     assert len(manifest) == 60
