@@ -19,6 +19,7 @@ from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric
 from audit.metrics.expression import expression_features, expression_layout, expression_metrics
 from audit.metrics.quantile import weighted_quantile
+from audit.metrics.scores import score_metrics
 from audit.predictions import Predictions, predictions_from_frame
 
 FloatArray = npt.NDArray[np.float64]
@@ -70,9 +71,9 @@ def _labels(predictions: Predictions, name: str) -> npt.NDArray[np.object_]:
 def _features(predictions: Predictions) -> tuple[Layout, Any, list[Metric]]:
     weight = np.ones(len(predictions)) if predictions.weight is None else predictions.weight
     if predictions.task == "expression":
-        layout = expression_layout(len(predictions.classes))
-        metrics = expression_metrics(predictions.classes)
-        cannot = {"nll", "brier", "ece", "classwise_ece", "mce"}
+        layout = expression_layout(len(predictions.classes), predictions.extras)
+        metrics = expression_metrics(predictions.classes, predictions.extras)
+        cannot = {metric.name for metric in score_metrics(len(predictions.classes))}
         absent = cannot if predictions.probabilities is None else set()
         values = expression_features(predictions, weight)
         return layout, values, [m for m in metrics if m.name not in absent]

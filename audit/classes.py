@@ -28,6 +28,11 @@ class Probabilities:
     proba: FloatArray
     logits: FloatArray | None = None
 
+    @classmethod
+    def of_logits(cls, classes: tuple[str, ...], logits: FloatArray) -> Probabilities:
+        """The softmax of logits (n, K)."""
+        return cls(classes, np.exp(log_softmax(logits, axis=1)), logits)
+
     def log_proba(self) -> FloatArray | None:
         """Log-softmax of the logits, or ``None`` for a table of probabilities."""
         return None if self.logits is None else log_softmax(self.logits, axis=1)
@@ -44,7 +49,7 @@ def read_probabilities(
     if logits is not None and logits in frame.columns:
         scores = _json_scores(frame[logits], place)
         names = _names(classes, [str(index) for index in range(scores.shape[1])], place)
-        return _from_logits(names, scores), [logits]
+        return Probabilities.of_logits(names, scores), [logits]
     if logits is not None:
         columns = logits.split(",") if "," in logits else _prefixed(frame, logits)
         missing = [name for name in columns if name not in frame.columns]
@@ -55,7 +60,7 @@ def read_probabilities(
             )
         scores = np.column_stack([as_number(frame[name], place) for name in columns])
         stripped = [name.removeprefix(logits).lstrip("_") or name for name in columns]
-        return _from_logits(_names(classes, stripped, place), scores), columns
+        return Probabilities.of_logits(_names(classes, stripped, place), scores), columns
     if columns := _prefixed(frame, LOGIT):
         return _columns(frame, columns, LOGIT, classes, place), [
             *columns,
@@ -78,13 +83,9 @@ def _columns(
     names = _names(classes, found, place)
     scores = np.column_stack([as_number(frame[name], place) for name in columns])
     if prefix == LOGIT:
-        return _from_logits(names, scores)
+        return Probabilities.of_logits(names, scores)
     _check_sums(scores, place)
     return Probabilities(names, scores)
-
-
-def _from_logits(classes: tuple[str, ...], logits: FloatArray) -> Probabilities:
-    return Probabilities(classes, np.exp(log_softmax(logits, axis=1)), logits)
 
 
 def _names(classes: Sequence[str] | None, found: list[str], place: str) -> tuple[str, ...]:

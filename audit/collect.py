@@ -12,6 +12,7 @@ import pandas as pd
 from audit.bands import Band, parse_band
 from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
+from audit.cure import COLUMNS, RAW
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
@@ -48,24 +49,30 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
     Raises
     ------
     InputError
-        The shards name different classes for their scores, or only some have scores.
+        The shards name different classes for their scores, or only some have scores or a column.
     """
     first = shards[0]
     if first.task == "age":
         return _common_ages(shards)
     scored = [shard for shard in shards if shard.probabilities is not None]
     if scored and len(scored) < len(shards):
-        odd = next(shard for shard in shards if shard.probabilities is None)
+        bare = next(shard for shard in shards if shard.probabilities is None)
         raise InputError(
-            f"{odd.place}: some shards have class probabilities and this one has none; "
+            f"{bare.place}: some shards have class probabilities and this one has none; "
             "give them to all or to none"
         )
+    for name in (*COLUMNS, RAW):
+        odd = next((s for s in shards if (name in s.extras) != (name in first.extras)), None)
+        if odd is not None:
+            raise InputError(
+                f"{odd.place}: column {name!r} is in some shards only; give it to all or to none"
+            )
     if all(shard.classes == first.classes for shard in shards):
         return list(shards)
     if scored:
-        odd = next(shard for shard in shards if shard.classes != first.classes)
+        other = next(shard for shard in shards if shard.classes != first.classes)
         raise InputError(
-            f"{odd.place}: classes {', '.join(odd.classes)} differ from "
+            f"{other.place}: classes {', '.join(other.classes)} differ from "
             f"{', '.join(first.classes)} in {first.place}; set them with --classes"
         )
     names = observed_classes(*(pd.Series(shard.classes, dtype=object) for shard in shards))
@@ -185,7 +192,8 @@ def _rows(
         scores = shard.probabilities
         if scores is None:
             return rows
-        return replace(rows, sample=samples[used], proba=scores.proba[used])
+        raw = None if shard.raw is None else shard.raw.proba[used]
+        return replace(rows, sample=samples[used], proba=scores.proba[used], raw=raw)
     assert shard.truth is not None
     assert shard.estimate is not None
     if not is_exact(shard):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from audit.classes import class_codes, observed_classes, read_probabilities
 from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_estimate, checked_truth
+from audit.cure import COLUMNS, read_cure, read_raw
 from audit.errors import InputError
 from audit.result import Concern
 
@@ -76,7 +77,7 @@ def expression_fields(
     place: str,
     warnings: list[Concern],
 ) -> tuple[dict[str, Any], list[str]]:
-    """True and predicted class and the scores of an expression table, and their columns."""
+    """Classes, scores and training's treatment of an expression table, and their columns."""
     scores, columns = read_probabilities(frame, logits, classes, place)
     has_pred = "expression_pred" in frame.columns
     if "expression" not in frame.columns or not (has_pred or scores is not None):
@@ -117,10 +118,14 @@ def expression_fields(
         warnings.append(
             Concern(code="classes_unseen", severity="warning", message=message, where=place)
         )
+    y_pred = np.where(failed, -1, y_pred)
+    raw, raw_columns = read_raw(frame, scores, y_pred >= 0, place)
     fields = {
         "y_true": y_true,
-        "y_pred": np.where(failed, -1, y_pred),
+        "y_pred": y_pred,
         "probabilities": scores,
         "classes": names,
+        "cure": read_cure(frame, place),
+        "raw": raw,
     }
-    return fields, [*text, *columns]
+    return fields, [*text, *columns, *raw_columns, *COLUMNS]

@@ -50,7 +50,7 @@ def range_row(
 ) -> RangeGap:
     """The row of the largest gap: with its numbers, or with the note why there are none."""
     return RangeGap(
-        kind="max_minus_min" if metric.better == "zero" else "worst_minus_best",
+        kind="max_minus_min" if metric.better in {"zero", "none"} else "worst_minus_best",
         metric=metric.name,
         class_=metric.class_,
         attributes=list(block.grouping.names),

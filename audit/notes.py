@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 NOTES: dict[str, str] = {
+    "all_flipped": "noise changed every label of the group, so none could be damaged",
     "below_min_n": "fewer persons than min_n, so not tested",
     "biased_small_n": "plug-in calibration error is biased upward; read it beside null_expected",
     "class_absent": "no face of this class in the group",
@@ -15,6 +16,9 @@ NOTES: dict[str, str] = {
     "never_predicted": "this class is never predicted in the group",
     "no_margin": "no margin was stated for this metric, so no verdict",
     "no_probabilities": "the table holds no class probabilities",
+    "none_flipped": "noise changed no label of the group",
+    "none_relabelled": "training changed no label of the group",
+    "not_known": "the column is empty for every face of the group",
     "one_subject": "a single person: no interval by person exists",
     "one_value": "a single value of the true or of the predicted variable: undefined",
     "open_band": "a face's age band has no upper end, so the error has no upper bound",

@@ -18,6 +18,8 @@ from audit.classes import (
     Probabilities,
 )
 from audit.columns import AgeColumn, as_text, numbers_of
+from audit.cure import COLUMNS as CURE
+from audit.cure import RAW, Cure
 from audit.errors import InputError
 from audit.fields import age_fields, expression_fields
 from audit.result import Code, Concern, FileHash, Task
@@ -34,7 +36,8 @@ class Predictions:
     """A checked predictions table.
 
     ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``; ``y_true`` and
-    ``y_pred`` are class codes, -1 where missing, for the task ``expression``. ``other`` holds every
+    ``y_pred`` are class codes, -1 where missing, for the task ``expression``, ``cure`` is what
+    training did with the faces, ``raw`` the scores of unscaled logits. ``other`` holds every
     further column untouched: an attribute when ``--by`` names it.
     """
 
@@ -49,6 +52,8 @@ class Predictions:
     y_pred: IntArray | None = None
     probabilities: Probabilities | None = None
     classes: tuple[str, ...] = ()
+    cure: Cure | None = None
+    raw: Probabilities | None = None
     weight: FloatArray | None = None
     warnings: tuple[Concern, ...] = ()
     files: tuple[FileHash, ...] = ()
@@ -72,6 +77,12 @@ class Predictions:
             return self.estimate.known
         return cast(IntArray, self.y_pred) >= 0
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The optional columns of an expression table that bring metrics of their own."""
+        given = () if self.cure is None else self.cure.given
+        return given if self.raw is None else (*given, RAW)
+
     def to_frame(self) -> pd.DataFrame:
         """The table in the contract's columns (see ``hae-audit schema predictions``)."""
         columns: dict[str, Any] = {}
@@ -94,6 +105,11 @@ class Predictions:
                 (PROB, scores.proba) if scores.logits is None else (LOGIT, scores.logits)
             )
             columns |= {f"{prefix}{name}": values[:, k] for k, name in enumerate(self.classes)}
+        if self.raw is not None and self.raw.logits is not None:
+            raw = self.raw.logits
+            columns |= {f"{RAW}{name}": raw[:, k] for k, name in enumerate(self.classes)}
+        if self.cure is not None:
+            columns |= {name: getattr(self.cure, name) for name in self.cure.given}
         if self.weight is not None:
             columns["weight"] = self.weight
         return pd.concat([pd.DataFrame(columns, index=self.other.index), self.other], axis=1)
@@ -298,14 +314,21 @@ _COLUMNS: dict[str, tuple[str | list[str], str]] = {
     "expression": (["string", "null"], "true class, by name or index; empty = unknown"),
     "expression_pred": (["string", "null"], "predicted class; empty = failure to process"),
     "weight": ("number", "sampling weight, finite, at least 0"),
+    "importance": (["number", "null"], "weight of the face in training, 0 to 1; empty = unknown"),
+    "low_group": (["number", "null"], "share of its visits in the low-importance group, 0 to 1"),
+    "relabelled": (["integer", "null"], "1 = training changed its label, 0 = it did not"),
+    "flipped": (["integer", "null"], "1 = injected noise had changed its label; only if known"),
+    "corrected": (["integer", "null"], "1 = flipped, and relabelled to its true class"),
 }
 
 
 def predictions_schema() -> dict[str, Any]:
     """JSON Schema of one row of a predictions table."""
-    properties = {
+    properties: dict[str, dict[str, Any]] = {
         name: {"type": kind, "description": text} for name, (kind, text) in _COLUMNS.items()
     }
+    for name in CURE:
+        properties[name] |= {"minimum": 0, "maximum": 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "hae-audit/predictions/1",
@@ -316,6 +339,10 @@ def predictions_schema() -> dict[str, Any]:
             "^prob_age_": {"type": ["number", "null"], "description": "P(age = centre)"},
             "^prob_": {"type": ["number", "null"], "description": "class probability, sum 1"},
             "^logit_": {"type": ["number", "null"], "description": "class logit"},
+            "^raw_logit_": {
+                "type": ["number", "null"],
+                "description": "class logit before it is scaled by the importance",
+            },
         },
         "additionalProperties": {
             "description": "any other column is an attribute when --by names it",

@@ -23,13 +23,9 @@ from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, combinations_of, grouping
 from audit.metrics.age import age_metrics, impossible
 from audit.metrics.age_features import age_layout
-from audit.metrics.calibration import calibration_metrics, null_draws
-from audit.metrics.expression import (
-    N_BINS,
-    core_features,
-    expression_layout,
-    expression_metrics,
-)
+from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
+from audit.metrics.expression import core_features, expression_layout, expression_metrics
+from audit.metrics.scores import N_BINS, RAW_SUFFIX, score_metrics
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import (
@@ -216,8 +212,9 @@ def _setting(
         cannot = {name: note for part in exact for name, note in part.items()}
         columns = np.arange(layout.size)
     else:
-        layout, metrics = expression_layout(len(first.classes)), expression_metrics(first.classes)
-        no_scores = ("nll", "brier", *(m.name for m in calibration_metrics(1, 1)))
+        layout = expression_layout(len(first.classes), first.extras)
+        metrics = expression_metrics(first.classes, first.extras)
+        no_scores = [metric.name for metric in score_metrics(len(first.classes))]
         missing = any(shard.probabilities is None for shard in shards)
         cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
         columns = core_features(layout)
@@ -256,21 +253,29 @@ def _null_expected(
     setting: Setting, sums: UnitSums, groupings: Sequence[Grouping]
 ) -> list[dict[str, FloatArray]]:
     """Calibration errors expected under perfect calibration, per combination and group."""
+    found: list[dict[str, FloatArray]] = [{} for _ in groupings]
     rows = sums.rows
-    if rows.proba is None or rows.sample is None or not len(rows.proba):
-        return [{} for _ in groupings]
-    calibration = [m for m in setting.metrics if m.interval == "none"]
-    found = [{m.name: np.zeros(len(item.groups)) for m in calibration} for item in groupings]
-    draws = 0
-    for drawn in null_draws(
-        rows.proba, rows.sample, rows.weight, rows.cell, len(sums.cells), N_BINS, setting.seed
-    ):
-        draws += 1
-        for item, total in zip(groupings, found, strict=True):
-            grouped = {name: _by_group(part, item) for name, part in drawn.items()}
-            for metric in calibration:
-                total[metric.name] += metric.formula(grouped)
-    return [{name: part / draws for name, part in total.items()} for total in found]
+    for suffix, proba in (("", rows.proba), (RAW_SUFFIX, rows.raw)):
+        if proba is None or rows.sample is None or not len(proba):
+            continue
+        names = {m.name for m in calibration_metrics(proba.shape[1], N_BINS, suffix)}
+        chosen = [m for m in setting.metrics if m.name in names]
+        draws = null_draws(
+            proba,
+            rows.sample,
+            rows.weight,
+            rows.cell,
+            len(sums.cells),
+            N_BINS,
+            setting.seed,
+            suffix=suffix,
+        )
+        for drawn in draws:
+            for item, total in zip(groupings, found, strict=True):
+                grouped = {name: _by_group(part, item) for name, part in drawn.items()}
+                for metric in chosen:
+                    total[metric.name] = total.get(metric.name, 0.0) + metric.formula(grouped)
+    return [{name: part / NULL_DRAWS for name, part in total.items()} for total in found]
 
 
 def _by_group(part: FloatArray, item: Grouping) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -27,46 +28,53 @@ def bin_index(confidence: FloatArray, n_bins: int) -> IntArray:
     return np.searchsorted(edges, confidence, side="right").astype(np.int64)
 
 
-def _ece(s: Sums) -> Array:
-    return divide(np.abs(s["bin_conf"] - s["bin_hit"]).sum(axis=-1), s["w"])
+def _ece(s: Sums, suffix: str = "") -> Array:
+    gap = np.abs(s[f"bin_conf{suffix}"] - s[f"bin_hit{suffix}"])
+    return divide(gap.sum(axis=-1), s["w"])
 
 
-def _classwise(s: Sums) -> Array:
-    gaps = np.abs(s["class_gap"])
+def _classwise(s: Sums, suffix: str = "") -> Array:
+    gaps = np.abs(s[f"class_gap{suffix}"])
     return divide(gaps.sum(axis=(-2, -1)), s["w"] * gaps.shape[-2])
 
 
-def bin_gaps(s: Sums) -> Array:
+def bin_gaps(s: Sums, suffix: str = "") -> Array:
     """abs(confidence - accuracy) of every bin, -1 where a bin is empty, shape (..., B)."""
-    gap = divide(np.abs(s["bin_conf"] - s["bin_hit"]), s["bin_w"])
+    gap = np.abs(s[f"bin_conf{suffix}"] - s[f"bin_hit{suffix}"])
+    gap = divide(gap, s[f"bin_w{suffix}"])
     return np.where(np.isnan(gap), -1.0, gap)
 
 
-def _mce(s: Sums) -> Array:
-    worst = bin_gaps(s).max(axis=-1)
+def _mce(s: Sums, suffix: str = "") -> Array:
+    worst = bin_gaps(s, suffix).max(axis=-1)
     return np.where(worst < 0, np.nan, worst)
 
 
-def _mce_n(s: Sums) -> Array:
-    at = bin_gaps(s).argmax(axis=-1)
-    return np.asarray(np.take_along_axis(s["bin_n"], at[..., None], axis=-1)[..., 0])
+def _mce_n(s: Sums, suffix: str = "") -> Array:
+    at = bin_gaps(s, suffix).argmax(axis=-1)
+    return np.asarray(np.take_along_axis(s[f"bin_n{suffix}"], at[..., None], axis=-1)[..., 0])
 
 
-def calibration_metrics(n_classes: int, n_bins: int) -> tuple[Metric, ...]:
-    """Plug-in calibration errors: biased upward, so no interval and no gaps, but a null."""
+def calibration_metrics(n_classes: int, n_bins: int, suffix: str = "") -> tuple[Metric, ...]:
+    """Plug-in calibration errors: biased upward, so no interval and no gaps, but a null.
+
+    ``suffix`` names the set of scores: "" for the ordinary ones, "_raw" for the unscaled ones.
+    """
     bins = f"{n_bins} equal-width bins [j/{n_bins}, (j + 1)/{n_bins}), the last one closed"
+    if suffix:
+        bins += "; of the logits before they are scaled"
 
     def metric(name: str, definition: str, formula: Formula, features: tuple[str, ...]) -> Metric:
         return Metric(
-            name=name,
+            name=name + suffix,
             interval="none",
             unit="probability",
             better="lower",
             definition=f"{definition}; {bins}",
             source="Naeini et al. (2015), Guo et al. (2017)",
-            features=features,
-            formula=formula,
-            counts=_mce_n if name == "mce" else None,
+            features=(*(part + suffix for part in features), "w"),
+            formula=partial(formula, suffix=suffix),
+            counts=partial(_mce_n, suffix=suffix) if name == "mce" else None,
         )
 
     return (
@@ -74,13 +82,13 @@ def calibration_metrics(n_classes: int, n_bins: int) -> tuple[Metric, ...]:
             "ece",
             "sum_b share_b abs(confidence_b - accuracy_b) of the top class",
             _ece,
-            ("bin_conf", "bin_hit", "w"),
+            ("bin_conf", "bin_hit"),
         ),
         metric(
             "classwise_ece",
             f"mean over {n_classes} classes of the same for each p_k",
             _classwise,
-            ("class_gap", "w"),
+            ("class_gap",),
         ),
         metric(
             "mce",
@@ -108,11 +116,12 @@ def null_draws(
     n_bins: int,
     seed: int,
     n_draws: int = NULL_DRAWS,
+    suffix: str = "",
 ) -> Iterator[dict[str, FloatArray]]:
     """Per draw, the bin sums of every cell with labels redrawn from the probabilities.
 
     Yields the features that the calibration errors read: ``w`` (C,), ``bin_w``, ``bin_conf``,
-    ``bin_hit`` (C, B) and ``class_gap`` (C, K, B).
+    ``bin_hit`` (C, B) and ``class_gap`` (C, K, B), all but ``w`` with the suffix of the scores.
     """
     rows, k = np.arange(len(proba)), proba.shape[1]
     confidence, top = proba.max(axis=1), proba.argmax(axis=1)
@@ -126,8 +135,8 @@ def null_draws(
 
     fixed = {
         "w": summed(cell, weight, (n_cells,)),
-        "bin_w": summed(at, weight, shape),
-        "bin_conf": summed(at, weight * confidence, shape),
+        f"bin_w{suffix}": summed(at, weight, shape),
+        f"bin_conf{suffix}": summed(at, weight * confidence, shape),
     }
     class_conf = summed(class_at.ravel(), (weight[:, None] * proba).ravel(), wide)
     for draw in range(n_draws):
@@ -135,6 +144,6 @@ def null_draws(
         right = label == top
         hits = summed(class_at[rows, label], weight, wide)
         yield fixed | {
-            "bin_hit": summed(at[right], weight[right], shape),
-            "class_gap": class_conf - hits,
+            f"bin_hit{suffix}": summed(at[right], weight[right], shape),
+            f"class_gap{suffix}": class_conf - hits,
         }

@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array
 
+from audit.cure import RAW
 from audit.metrics.age import failure_rate
 from audit.metrics.age_features import COUNTS
-from audit.metrics.calibration import bin_index, calibration_metrics
 from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of
+from audit.metrics.cure import cure_metrics, cure_pieces, cure_shapes
+from audit.metrics.scores import (
+    FLOOR,
+    RAW_SUFFIX,
+    Piece,
+    score_metrics,
+    score_pieces,
+    score_shapes,
+)
 from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
-N_BINS = 15
-FLOOR = 2.0**-52
 
 
-def expression_layout(n_classes: int) -> Layout:
-    """Features of the expression task for K classes; ``confusion`` is [true, predicted]."""
+def expression_layout(n_classes: int, extras: Collection[str] = ()) -> Layout:
+    """Features of the expression task for K classes; ``confusion`` is [true, predicted].
+
+    ``extras`` are the optional columns of the table that bring features of their own.
+    """
     k = n_classes
     return Layout(
         {
             **dict.fromkeys(COUNTS, ()),
             "confusion": (k, k),
             "failed_true": (k,),
-            "nll": (),
-            "brier": (),
             "true_n": (k,),
             "pred_n": (k,),
             "failed_true_n": (k,),
-            "bin_n": (N_BINS,),
-            "bin_w": (N_BINS,),
-            "bin_conf": (N_BINS,),
-            "bin_hit": (N_BINS,),
-            "class_gap": (k, N_BINS),
+            **score_shapes(k),
+            **(score_shapes(k, RAW_SUFFIX) if RAW in extras else {}),
+            **cure_shapes(extras),
         }
     )
 
 
 def core_features(layout: Layout) -> npt.NDArray[np.int64]:
     """Columns that an interval may need: all but the calibration bins of single classes."""
-    return layout.columns(*(name for name in layout.shapes if name != "class_gap"))
+    return layout.columns(*(name for name in layout.shapes if not name.startswith("class_gap")))
 
 
 def n_floored(predictions: Predictions) -> int:
@@ -57,7 +63,7 @@ def n_floored(predictions: Predictions) -> int:
 
 def expression_features(predictions: Predictions, weight: FloatArray) -> csr_array:
     """Features of every face, sparse of shape (n, F)."""
-    layout = expression_layout(len(predictions.classes))
+    layout = expression_layout(len(predictions.classes), predictions.extras)
     n, k = len(predictions), len(predictions.classes)
     labelled, processed = predictions.labelled, predictions.processed
     assert predictions.y_true is not None
@@ -76,7 +82,7 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
         (used, "pred_n", p, one),
         (failed, "failed_true", predictions.y_true[failed], weight[failed]),
         (failed, "failed_true_n", predictions.y_true[failed], lost),
-        *_score_pieces(predictions, used, w),
+        *_extra_pieces(predictions, y, used, w),
     ]
     rows = np.concatenate([piece[0] for piece in pieces])
     columns = np.concatenate(
@@ -86,39 +92,15 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
     return coo_array((data, (rows, columns)), shape=(n, layout.size)).tocsr()
 
 
-def _score_pieces(
-    predictions: Predictions, used: npt.NDArray[np.int64], w: FloatArray
-) -> list[tuple[npt.NDArray[np.int64], str, Array | int, FloatArray]]:
-    scores = predictions.probabilities
-    if scores is None:
-        return []
-    assert predictions.y_true is not None
-    y, proba, k = predictions.y_true[used], scores.proba[used], len(predictions.classes)
-    logs = scores.log_proba()
-    rows = np.arange(len(used))
-    nll = -np.log(np.maximum(proba[rows, y], FLOOR)) if logs is None else -logs[used][rows, y]
-    truth = np.zeros_like(proba)
-    truth[rows, y] = 1.0
-    confidence, hit = proba.max(axis=1), (proba.argmax(axis=1) == y).astype(np.float64)
-    at = bin_index(confidence, N_BINS)
-    gaps = [
-        (
-            used,
-            "class_gap",
-            j * N_BINS + bin_index(proba[:, j], N_BINS),
-            w * (proba[:, j] - truth[:, j]),
-        )
-        for j in range(k)
-    ]
-    return [
-        (used, "nll", 0, w * nll),
-        (used, "brier", 0, w * ((proba - truth) ** 2).sum(axis=1)),
-        (used, "bin_n", at, (w > 0).astype(np.float64)),
-        (used, "bin_w", at, w),
-        (used, "bin_conf", at, w * confidence),
-        (used, "bin_hit", at, w * hit),
-        *gaps,
-    ]
+def _extra_pieces(
+    predictions: Predictions, y: npt.NDArray[np.int64], used: npt.NDArray[np.int64], w: FloatArray
+) -> list[Piece]:
+    found: list[Piece] = []
+    if predictions.probabilities is not None:
+        found += score_pieces(predictions.probabilities, y, used, w)
+    if predictions.raw is not None:
+        found += score_pieces(predictions.raw, y, used, w, RAW_SUFFIX)
+    return found if predictions.cure is None else found + cure_pieces(predictions.cure, used, w)
 
 
 def _recalls(s: Sums) -> Array:
@@ -229,26 +211,8 @@ def _per_class(k: int, name: str) -> tuple[Metric, ...]:
     )
 
 
-def _score(name: str, definition: str, source: str) -> Metric:
-    def parts(s: Sums) -> tuple[Array, Array]:
-        return s[name], s["w"]
-
-    return Metric(
-        name=name,
-        interval="log_t",
-        unit="nats" if name == "nll" else "squared probability",
-        better="lower",
-        definition=definition,
-        source=source,
-        features=(name, "w"),
-        formula=ratio_of(parts),
-        parts=parts,
-        has_ratio=True,
-    )
-
-
-def expression_metrics(classes: Sequence[str]) -> tuple[Metric, ...]:
-    """All expression metrics for the classes of the whole table."""
+def expression_metrics(classes: Sequence[str], extras: Collection[str] = ()) -> tuple[Metric, ...]:
+    """All expression metrics for the classes of the whole table and its optional columns."""
 
     def parts_all(s: Sums) -> tuple[Array, Array]:
         hits, total = _accuracy_parts(s)
@@ -318,12 +282,8 @@ def expression_metrics(classes: Sequence[str]) -> tuple[Metric, ...]:
             **agreement,  # type: ignore[arg-type]
         ),
         *(m for k, name in enumerate(classes) for m in _per_class(k, name)),
-        _score(
-            "nll",
-            "mean -log p of the true class; p is at least 2^-52, logits go through log-softmax",
-            "Good (1952)",
-        ),
-        _score("brier", "mean of sum_k (p_k - [y = k])^2, between 0 and 2", "Brier (1950)"),
-        *calibration_metrics(len(classes), N_BINS),
+        *score_metrics(len(classes)),
+        *(score_metrics(len(classes), RAW_SUFFIX) if RAW in extras else ()),
+        *cure_metrics(extras),
         failure_rate(),
     )

@@ -107,6 +107,31 @@ def expression_table(
     return table
 
 
+CURE_COLUMNS = ("importance", "low_group", "relabelled", "flipped", "corrected")
+
+
+def cured_table(seed: int = 0, n_persons: int = 200, *, weights: bool = True) -> pd.DataFrame:
+    """Expressions of a model trained on noisy labels: every cure column, some cells empty."""
+    table = expression_table(seed, n_persons, weights=weights, probabilities=False)
+    rng = np.random.default_rng(seed + 1000)
+    n = len(table)
+    table["importance"] = rng.beta(4, 2, n)
+    table["low_group"] = rng.integers(0, 11, n) / 10
+    flipped = (rng.random(n) < 0.3).astype(float)
+    relabelled = (rng.random(n) < np.where(flipped == 1, 0.6, 0.1)).astype(float)
+    table["relabelled"] = relabelled
+    table["flipped"] = flipped
+    table["corrected"] = relabelled * flipped * (rng.random(n) < 0.7)
+    raw = rng.standard_normal((n, len(CLASSES))) * 3
+    for j, name in enumerate(CLASSES):
+        table[f"raw_logit_{name}"] = raw[:, j]
+        table[f"logit_{name}"] = raw[:, j] * table["importance"]
+    table.loc[rng.random(n) < 0.05, ["importance"]] = np.nan
+    table.loc[rng.random(n) < 0.05, ["relabelled", "corrected"]] = np.nan
+    table.loc[rng.random(n) < 0.05, ["flipped", "corrected"]] = np.nan
+    return table
+
+
 def metric(
     result: AuditResult,
     name: str,

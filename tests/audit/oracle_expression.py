@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from sklearn import metrics as sk
@@ -124,6 +125,62 @@ def classwise_ece(r: Rows) -> float:
     return total / r.n_classes
 
 
+def raw(oracle: Oracle) -> Oracle:
+    """The same oracle on the logits before scaling."""
+
+    def found(r: Rows) -> float:
+        proba = np.exp(r.raw - r.raw.max(axis=1, keepdims=True))
+        proba /= proba.sum(axis=1, keepdims=True)
+        return oracle(replace(r, proba=proba, logits=r.raw))
+
+    return found
+
+
+def _share(r: Rows, top: Callable[..., bool], of: Callable[..., bool], *names: str) -> float:
+    """Weighted share ``top`` of the faces ``of`` which all columns are known, face by face."""
+    hit = total = 0.0
+    columns = (getattr(r, name).tolist() for name in names)
+    for weight, *values in zip(r.weight.tolist(), *columns, strict=True):
+        if any(math.isnan(x) for x in values):
+            continue
+        if of(*values):
+            total += weight
+            hit += weight * float(top(*values))
+    return hit / total if total > 0 else math.nan
+
+
+def _corrected(r: Rows) -> Rows:
+    """An unknown corrected is no: it is known wherever a face was flipped and relabelled."""
+    known = np.isnan(r.flipped) | np.isnan(r.relabelled)
+    return replace(r, corrected=np.where(known, np.nan, np.nan_to_num(r.corrected)))
+
+
+def importance(r: Rows) -> float:
+    return _share(r, lambda a: a, lambda _: True, "importance")
+
+
+def low_group_share(r: Rows) -> float:
+    return _share(r, lambda low: low, lambda _: True, "low_group")
+
+
+def relabel_rate(r: Rows) -> float:
+    return _share(r, lambda x: x == 1, lambda _: True, "relabelled")
+
+
+def relabel_precision(r: Rows) -> float:
+    r = _corrected(r)
+    return _share(r, lambda c, _: c == 1, lambda _, x: x == 1, "corrected", "relabelled")
+
+
+def relabel_recall(r: Rows) -> float:
+    r = _corrected(r)
+    return _share(r, lambda c, _: c == 1, lambda _, f: f == 1, "corrected", "flipped")
+
+
+def relabel_damage(r: Rows) -> float:
+    return _share(r, lambda x, _: x == 1, lambda _, f: f == 0, "relabelled", "flipped")
+
+
 EXPRESSION: dict[str, tuple[str, Oracle]] = {
     "accuracy": ("sklearn accuracy_score", accuracy),
     "accuracy_all": ("sklearn accuracy_score, failures wrong", with_failures(accuracy)),
@@ -143,4 +200,15 @@ EXPRESSION: dict[str, tuple[str, Oracle]] = {
     "classwise_ece": ("loop over bins and classes", classwise_ece),
     "mce": ("loop over bins", mce),
     "failure_rate": ("numpy average", failure_rate),
+    "nll_raw": ("log-sum-exp loop", raw(nll)),
+    "brier_raw": ("sklearn brier_score_loss", raw(brier)),
+    "ece_raw": ("loop over bins", raw(ece)),
+    "classwise_ece_raw": ("loop over bins and classes", raw(classwise_ece)),
+    "mce_raw": ("loop over bins", raw(mce)),
+    "importance": ("loop over faces", importance),
+    "low_group_share": ("loop over faces", low_group_share),
+    "relabel_rate": ("loop over faces", relabel_rate),
+    "relabel_precision": ("loop over faces", relabel_precision),
+    "relabel_recall": ("loop over faces", relabel_recall),
+    "relabel_damage": ("loop over faces", relabel_damage),
 }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 Array = np.ndarray
+CURE = ("importance", "low_group", "relabelled", "flipped", "corrected")
+BY_ROW = ("weight", "failed", "age", "band", "pred", "y", "y_pred", "proba", "logits", "raw", *CURE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +27,19 @@ class Rows:
     y_pred: Array | None = None
     proba: Array | None = None
     logits: Array | None = None
+    raw: Array | None = None  # (n, K) logits before scaling
+    importance: Array | None = None
+    low_group: Array | None = None
+    relabelled: Array | None = None
+    flipped: Array | None = None
+    corrected: Array | None = None
     n_classes: int = 0
     k: int = 0
 
     def processed(self) -> Rows:
         """Only the rows with an estimate."""
         keep = ~self.failed
-        names = ("weight", "failed", "age", "band", "pred", "y", "y_pred", "proba", "logits")
-        parts = {name: getattr(self, name) for name in names}
+        parts = {name: getattr(self, name) for name in BY_ROW}
         return replace(self, **{n: None if p is None else p[keep] for n, p in parts.items()})
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from audit import AuditResult, Predictions, audit, predictions_from_frame, read_predictions
 from audit.bands import band_label, parse_band
 from audit.result import Group
-from tests.audit.frames import BY, DATA, age_table, expression_table, interval_table
+from tests.audit.frames import BY, DATA, age_table, cured_table, expression_table, interval_table
 from tests.audit.oracle_age import AGE
 from tests.audit.oracle_expression import EXPRESSION
-from tests.audit.oracle_rows import Array, Oracle, Rows
+from tests.audit.oracle_rows import BY_ROW, Array, Oracle, Rows
 
 ORACLES: dict[str, dict[str, tuple[str, Oracle]]] = {"age": AGE, "expression": EXPRESSION}
 TARGET = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "oracles.md"
@@ -58,6 +58,11 @@ def rows_of(table: Predictions, result: AuditResult) -> Rows:
             y_pred=table.y_pred[keep],
             proba=None if scores is None else scores.proba[keep],
             logits=None if scores is None or scores.logits is None else scores.logits[keep],
+            raw=None if table.raw is None else table.raw.logits[keep],
+            **{
+                name: getattr(table.cure, name)[keep]
+                for name in (() if table.cure is None else table.cure.given)
+            },
             n_classes=len(table.classes),
         )
     bands = np.array([[low, math.inf if high is None else high] for low, high in result.spec.bands])
@@ -84,14 +89,13 @@ def _members(table: Predictions, group: Group) -> Array:
 def compared(table: Predictions, result: AuditResult) -> Iterator[Compared]:
     """Every metric row of an audit beside its oracle, where the metric can exist."""
     rows = rows_of(table, result)
-    names = ("weight", "failed", "age", "band", "pred", "y", "y_pred", "proba", "logits")
     last: Group | None = None
     for row in sorted(result.metrics, key=lambda row: repr(row.group)):
         if row.note in {"interval_truth", "predicted_bands", "no_probabilities"}:
             continue
         if row.group != last:
             last, keep = row.group, _members(table, row.group)
-            parts = {name: getattr(rows, name) for name in names}
+            parts = {name: getattr(rows, name) for name in BY_ROW}
             whole = replace(rows, **{n: None if p is None else p[keep] for n, p in parts.items()})
             done = whole.processed()
         needs_all = row.metric.endswith("_all") or row.metric == "failure_rate"
@@ -146,6 +150,9 @@ CASES: dict[str, Callable[[], Predictions]] = {
     "age bands, bands predicted": partial(_bands, True),
     "expressions, weighted": partial(_simulated, "expression", 0, True),
     "expressions": partial(_simulated, "expression", 1, False),
+    "expressions of a cured model": lambda: predictions_from_frame(
+        cured_table(2), task="expression"
+    ),
     **REAL,
 }
 

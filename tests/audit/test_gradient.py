@@ -8,15 +8,19 @@ import pytest
 from audit import Predictions, predictions_from_frame
 from audit.bands import DECADES
 from audit.collect import table_bands
+from audit.cure import COLUMNS, RAW
 from audit.metrics.age import age_metrics
 from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric, gradient
 from audit.metrics.expression import expression_features, expression_layout, expression_metrics
-from tests.audit.frames import CLASSES, age_table, expression_table
+from tests.audit.frames import CLASSES, age_table, cured_table
 
 AGE = [m for m in age_metrics() if m.quantile is None]
-EXPRESSION = list(expression_metrics(CLASSES))
-KINKED = {"ece", "classwise_ece", "mce"}  # absolute values; no interval is made from them
+EXTRAS = (*COLUMNS, RAW)
+EXPRESSION = list(expression_metrics(CLASSES, EXTRAS))
+KINKED = {
+    f"{name}{raw}" for name in ("ece", "classwise_ece", "mce") for raw in ("", "_raw")
+}  # absolute values; no interval is made from them
 
 
 def _totals(table: Predictions) -> np.ndarray:
@@ -27,7 +31,7 @@ def _totals(table: Predictions) -> np.ndarray:
 
 
 AGE_TOTALS = _totals(predictions_from_frame(age_table(3), task="age"))
-EXPRESSION_TOTALS = _totals(predictions_from_frame(expression_table(3), task="expression"))
+EXPRESSION_TOTALS = _totals(predictions_from_frame(cured_table(3), task="expression"))
 
 
 def _central(metric: Metric, layout: Layout, totals: np.ndarray, column: int) -> float:
@@ -60,13 +64,13 @@ def test_gradient_of_expression_metrics(metric: Metric) -> None:
     if metric.name in KINKED:
         assert metric.interval == "none"
         return
-    _assert_gradient(metric, expression_layout(len(CLASSES)), EXPRESSION_TOTALS)
+    _assert_gradient(metric, expression_layout(len(CLASSES), EXTRAS), EXPRESSION_TOTALS)
 
 
 @pytest.mark.parametrize("metric", [*AGE, *EXPRESSION], ids=lambda m: m.key)
 def test_formula_is_vectorised_and_undefined_without_sums(metric: Metric) -> None:
     age = metric in AGE
-    layout = age_layout() if age else expression_layout(len(CLASSES))
+    layout = age_layout() if age else expression_layout(len(CLASSES), EXTRAS)
     totals = AGE_TOTALS if age else EXPRESSION_TOTALS
     stacked = np.stack([[totals, 2 * totals, 0 * totals], [totals / 2, totals, totals]])
     found = metric.formula(layout.unpack(stacked))
