@@ -1,10 +1,10 @@
-"""What the benchmarks of age models share: arms trained alike, compared on the same faces."""
+"""What the benchmarks of models share: arms trained alike, compared on the same faces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,12 @@ def config_of(recipe: Path, settings: Sequence[str]) -> RunConfig:
 
 
 def trained(
-    config: RunConfig, train: Manifest, validation: Manifest | None, out: Path, cache: Path
+    config: RunConfig,
+    train: Manifest,
+    validation: Manifest | None,
+    out: Path,
+    cache: Path,
+    work: Callable[[Order, Silent], Path] = train_age,
 ) -> Path:
     """Train an arm, or find it trained."""
     order = Order(
@@ -66,7 +71,7 @@ def trained(
         devices=1,
         versions={},
     )
-    return train_age(order, Silent())
+    return work(order, Silent())
 
 
 def estimates_of(checkpoint: Path, test: Manifest, stored: Features | None = None) -> Ages:
@@ -121,7 +126,12 @@ def _ages(features: npt.NDArray[np.float32], age: Callable[[torch.Tensor], torch
 
 
 def beside(
-    test: Manifest, estimates: Estimates, *, arm: str, metrics: Sequence[str] = ("mae",)
+    test: Manifest,
+    estimates: Mapping[str, npt.NDArray[np.generic]],
+    *,
+    arm: str,
+    metrics: Sequence[str] = ("mae",),
+    task: Literal["age", "expression"] = "age",
 ) -> dict[str, Any]:
     """Figures of every arm, and how ``arm`` differs from the others, paired by person.
 
@@ -134,15 +144,17 @@ def beside(
     figures
         For each metric ``{"figures": {arm: interval}, "<arm>_minus": {other: interval and p}}``.
     """
-    keep = ["sample_id", "subject_id", "age"]
+    keep = ["sample_id", "subject_id", task]
     known = test.frame[[name for name in keep if name in test.frame.columns]].copy()
     person = known["subject_id"] if "subject_id" in known.columns else pd.Series(index=known.index)
     known["subject_id"] = person.astype("str").where(person.notna(), known["sample_id"])
     tables = [
-        known.assign(sample_id=known["sample_id"] + f"/{name}", arm=name, age_pred=values)
+        known.assign(
+            **{"sample_id": known["sample_id"] + f"/{name}", "arm": name, f"{task}_pred": values}
+        )
         for name, values in estimates.items()
     ]
-    result = audit(pd.concat(tables, ignore_index=True), task="age", by=["arm"], n_boot=0)
+    result = audit(pd.concat(tables, ignore_index=True), task=task, by=["arm"], n_boot=0)
     found: dict[str, Any] = {}
     for metric in metrics:
         rows = [row for row in result.metrics if row.metric == metric and row.group]

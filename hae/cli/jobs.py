@@ -13,11 +13,14 @@ from audit.errors import InputError
 from hae.config import CHECKPOINT
 
 RUNS = Path("runs")
-EXAMPLE = "zoo:example"
-EXAMPLE_FACES = "rendered:people=1000,photos=2,seed=2,group_share=0.35,blur=1.2"
-"""What is audited where nothing is named: the network that the package ships, on drawn faces whose
-group B is blurred."""
+_FACES = "rendered:people=1000,photos=2,seed=2,group_share=0.35,blur=1.2"
 Task = Literal["age", "expression"]
+EXAMPLES: Mapping[Task, tuple[str, str]] = {
+    "age": ("zoo:example", _FACES),
+    "expression": ("zoo:example-expression", f"{_FACES},ambiguous=0.15"),
+}
+"""What is audited where nothing is named: a network that the package ships, on drawn faces whose
+group B is blurred."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def plan(
         names = _unique(tables)
         jobs = [Job(name, Path(), table=table) for name, table in zip(names, tables, strict=True)]
     else:
-        jobs = [Job("example", Path(), model=EXAMPLE, data=EXAMPLE_FACES)]
+        model, faces = EXAMPLES[options.task or "age"]
+        jobs = [Job(model.removeprefix("zoo:"), Path(), model=model, data=faces)]
     return [_placed(job, out, alone=len(jobs) == 1) for job in jobs]
 
 
@@ -111,7 +115,7 @@ def _check(
     for name in ("join", "on", "failed_when", "logits", "classes"):
         if not tables and getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} goes with --predictions FILE")
-    if not (models or tables) and (options.mapping or options.task == "expression"):
+    if not (models or tables) and options.mapping:
         raise InputError("the embedded example is fixed; give --predictions FILE or a MODEL")
 
 
@@ -143,8 +147,13 @@ def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:
 
 
 def task_of(table: Path, mapping: Mapping[str, str]) -> Task:
-    """What a table predicts, by its columns: expressions if it names any, else ages."""
+    """What a table predicts, by its columns: expressions if it names any, else ages.
+
+    A table with predicted ages alone may have expressions as an attribute.
+    """
     known = {*mapping, *_columns(table)}
+    if known & {"age_pred", "age_pred_low"} and "expression_pred" not in known:
+        return "age"
     return "expression" if known & {"expression", "expression_pred"} else "age"
 
 
