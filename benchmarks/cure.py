@@ -2,7 +2,8 @@
 
     python -m benchmarks.cure --out benchmarks/results/cure.json
         [--data rendered:people=2000,photos=2,seed=5,ambiguous=0.15] [--splits train val test]
-        [--noises symmetric:0.3 instance:0.3] [--seeds 1 2 3] [--arms ARM ...] [--set KEY=VALUE ...] [--work DIR]
+        [--noises symmetric:0.3 instance:0.3] [--seeds 1 2 3] [--arms ARM ...]
+        [--set KEY=VALUE ...] [--work DIR]
 
 Every arm has the same network, first weights, steps, faces, views and flipped labels: plain
 cross-entropy, SCN with relabels in the low group (the paper) and in the whole batch (the released

@@ -34,9 +34,9 @@ class Relabels:
 
     @staticmethod
     def of(target: Tensor, label: Tensor) -> Relabels:
-        """Labels that nothing has happened to."""
+        """Labels that nothing has happened to, as copies: they will change."""
         none = torch.zeros(len(label), dtype=torch.int64)
-        return Relabels(target, label, none, none.clone(), [])
+        return Relabels(target.clone(), label.clone(), none, none.clone(), [])
 
     def to(self, device: torch.device) -> None:
         """Move the labels, once."""

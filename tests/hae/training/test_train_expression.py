@@ -1,0 +1,289 @@
+"""Expression training on squares whose colour is their class."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from PIL import Image
+from safetensors.torch import load_file
+
+from audit.errors import InputError
+from hae.adapters.checkpoint import ExpressionPredictor, load_checkpoint
+from hae.checkpoint import Header, read_header
+from hae.config import CHECKPOINT, RunConfig
+from hae.data.readers import read_data
+from hae.predict import predict
+from hae.training.callbacks import Saving
+from hae.training.cure_table import LOG, TABLE, read_relabels
+from hae.training.labels import read_labels
+from hae.training.run import Order
+from hae.training.train_expression import train_expression
+from tests.hae.training.toys import Told
+
+SIZE = 16
+COLOURS = {"sadness": (40, 60, 200), "anger": (200, 50, 40), "neutral": (120, 120, 120)}
+CONFIG = {
+    "steps": 30,
+    "batch_size": 16,
+    "validate_every": 10,
+    "save_every": 5,
+    "validation": 0.3,
+    "model": {
+        "size": SIZE,
+        "backbone": {"name": "small_resnet"},
+        "views": {"k": 1, "colour_p": 0.0, "erase_p": 0.0},
+    },
+    "optimizer": {"name": "adamw", "lr": 3e-3, "warmup": 3},
+    "expression": {"relabel_from": 2},
+}
+
+
+def write_squares(folder: Path, people: int = 48) -> Path:
+    """Two photos of every person, a class each; votes, and a group."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for person in range(people):
+        for photo in range(2):
+            shown = list(COLOURS)[(person + photo) % 3]
+            name = f"{person:03d}-{photo}.png"
+            noisy = rng.normal(COLOURS[shown], 25, (SIZE, SIZE, 3)).clip(0, 255)
+            Image.fromarray(noisy.astype(np.uint8)).save(folder / name)
+            votes = {f"votes_{other}": 8 if other == shown else 1 for other in COLOURS}
+            rows.append(
+                {"path": name, "subject_id": f"p{person}", "expression": shown}
+                | {"group": "ab"[person % 2]}
+                | votes
+            )
+    table = folder / "squares.csv"
+    pd.DataFrame(rows).to_csv(table, index=False)
+    return table
+
+
+def order(table: Path, out: Path, expression: dict[str, object] | None = None) -> Order:
+    settings = {"relabel_from": 2} | (expression or {})
+    config = RunConfig.model_validate(CONFIG | {"expression": settings})
+    manifest = read_data(f"manifest:{table}")
+    return Order(manifest, None, config, out, out / "cache", None, 1, {"python": "3"})
+
+
+NOISY: dict[str, object] = {"label_noise": 0.3, "relabel": "whole_batch", "relabel_margin": 0.0}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_squares(tmp_path_factory.mktemp("squares"))
+
+
+@pytest.fixture(scope="module")
+def noisy(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("noisy")
+    train_expression(order(table, out, NOISY), Told())
+    return out
+
+
+def test_it_learns_and_its_checkpoint_predicts(table: Path, tmp_path: Path) -> None:
+    path = train_expression(order(table, tmp_path), Told())
+    header, model = read_header(path), load_checkpoint(path)
+    assert header.classes == ("anger", "sadness", "neutral")  # by name, not as they come
+    assert header.metrics["accuracy"] > 0.9
+    assert isinstance(model, ExpressionPredictor)
+    frame = predict(read_data(f"manifest:{table}"), model)
+    assert (frame["expression"] == frame["expression_pred"]).mean() > 0.9
+    assert frame["importance"].between(0, 1, inclusive="neither").all()
+    raw = frame[[f"raw_logit_{name}" for name in header.classes]].to_numpy()
+    scaled = frame["importance"].to_numpy()[:, None] * raw
+    proba = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(frame[[f"prob_{n}" for n in header.classes]], proba, rtol=1e-5)
+    assert model.has_seen(read_data(f"manifest:{table}"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cure": False},
+        {"cure": False, "label_smoothing": 0.1},
+        {"soft_labels": True, "learn_margin": True},
+        {"balanced": True, "relabel": "off"},
+    ],
+)
+def test_baselines_and_switches_run(
+    settings: dict[str, object], table: Path, tmp_path: Path
+) -> None:
+    path = train_expression(order(table, tmp_path, settings), Told())
+    assert read_header(path).metrics["accuracy"] > 0.6
+    frame = predict(read_data(f"manifest:{table}"), load_checkpoint(path))
+    assert ("importance" in frame) == settings.get("cure", True)
+
+
+def test_the_table_tells_what_became_of_every_label(noisy: Path) -> None:
+    frame = pd.read_parquet(noisy / TABLE)
+    log = pd.read_csv(noisy / LOG)
+    header = read_header(noisy / CHECKPOINT)
+    assert len(frame) == header.provenance.faces  # none of the validation people
+    assert ((frame["expression"] != frame["expression_given"]) == (frame["flipped"] == 1)).all()
+    assert 0.1 < frame["flipped"].mean() < 0.5
+    changed = frame["expression_given"] != frame["expression_final"]
+    assert (changed == (frame["relabelled"] == 1)).all()
+    assert changed.any()
+    fixed = (frame["flipped"] == 1) & (frame["expression_final"] == frame["expression"])
+    assert (fixed == (frame["corrected"] == 1)).all()
+    assert (log["epoch"] >= 2).all()
+    last = log.groupby("sample_id")["to"].last()
+    known = frame.set_index("sample_id")
+    assert (known.loc[last.index, "expression_final"] == last).all()
+    first = log.groupby("sample_id")["from"].first()
+    assert (known.loc[first.index, "expression_given"] == first).all()
+    assert frame["low_group"].between(0, 1).all()
+
+
+def test_the_cure_is_audited_by_group(noisy: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hae.cli", "evaluate", "--predictions", str(noisy / TABLE)]
+    command += ["--by", "group", "--min-n", "5", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    record = (tmp_path / "out" / "audit.json").read_text()
+    for name in ("importance", "low_group_share", "relabel_rate", "relabel_precision", "ece_raw"):
+        assert f'"metric": "{name}"' in record, name
+
+
+@pytest.mark.parametrize("step", [7, 21])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
+    step: int, table: Path, noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = Saving.on_train_batch_end
+
+    def stop(self: Saving, trainer: Trainer, *rest: object) -> None:
+        ended(self, trainer, *rest)  # type: ignore[arg-type]
+        if trainer.global_step == step:
+            raise RuntimeError("power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Saving, "on_train_batch_end", stop)
+        with pytest.raises(RuntimeError, match="power"):
+            train_expression(order(table, tmp_path, NOISY), Told())
+    train_expression(order(table, tmp_path, NOISY), Told())
+    for name in (CHECKPOINT, LOG, TABLE):
+        assert (tmp_path / name).read_bytes() == (noisy / name).read_bytes(), name
+
+
+def test_the_order_of_rows_does_not_matter(table: Path, noisy: Path, tmp_path: Path) -> None:
+    asked = order(table, tmp_path, NOISY)
+    frame = asked.train.frame.sample(frac=1, random_state=3).reset_index(drop=True)
+    train_expression(replace(asked, train=replace(asked.train, frame=frame)), Told())
+    one, two = load_file(noisy / CHECKPOINT), load_file(tmp_path / CHECKPOINT)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_log_of_another_run_is_refused(noisy: Path, table: Path, tmp_path: Path) -> None:
+    header = read_header(noisy / CHECKPOINT)
+    assert len(read_relabels(noisy / LOG, header))
+    other = header.config.model_copy(update={"seed": 99})
+    changed = Header.model_validate(header.model_dump() | {"config": other.model_dump()})
+    with pytest.raises(InputError, match=r"is the log of run \w+, the checkpoint is of run"):
+        read_relabels(noisy / LOG, changed)
+    with pytest.raises(InputError, match="has no column .sample_id.; give the relabels"):
+        read_relabels(table, header)
+
+
+# --- labels that cannot be learned ----------------------------------------------------------------
+
+
+def mended(table: Path, out: Path, **columns: object) -> Path:
+    frame = pd.read_csv(table).assign(**columns)
+    path = table.parent / f"{out.name}.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_faces_without_a_label_are_named(table: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(table)["expression"].where(lambda s: s.index != 5)
+    with pytest.raises(InputError, match=r"1 of 96 faces have no expression, the first is .*'002"):
+        train_expression(order(mended(table, tmp_path, expression=labels), tmp_path), Told())
+
+
+def test_one_class_is_nothing_to_learn(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="all faces are 'fear'"):
+        train_expression(order(mended(table, tmp_path, expression="fear"), tmp_path), Told())
+
+
+def test_classes_of_the_validation_data_must_be_known(table: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(table)["expression"].replace("anger", "wrath")
+    other = read_data(f"manifest:{mended(table, tmp_path, expression=labels)}")
+    asked = replace(order(table, tmp_path), validation=other)
+    with pytest.raises(InputError, match="its class 'wrath' is none of anger, sadness, neutral"):
+        train_expression(asked, Told())
+
+
+def test_classes_of_a_checkpoint_and_its_data_must_agree(
+    noisy: Path, table: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(table)["expression"].replace("anger", "wrath")
+    strange = mended(table, tmp_path, expression=labels)
+    command = [sys.executable, "-m", "hae.cli", "evaluate", str(noisy / CHECKPOINT)]
+    command += ["--data", f"manifest:{strange}", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "wrath" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_votes_that_sum_to_zero_are_named(table: Path, tmp_path: Path) -> None:
+    votes = {f"votes_{name}": [0, *[1] * 95] for name in COLOURS}
+    with pytest.raises(
+        InputError, match=r"the votes of 1 faces sum to zero, the first is .*'000-0"
+    ):
+        train_expression(order(mended(table, tmp_path, **votes), tmp_path), Told())
+
+
+def test_identical_ids_are_refused(table: Path, tmp_path: Path) -> None:
+    path = mended(table, tmp_path, sample_id="same")
+    with pytest.raises(InputError, match="occurs more than once"):
+        read_data(f"manifest:{path}")
+
+
+def test_soft_labels_need_votes(table: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(table).drop(columns=[f"votes_{name}" for name in COLOURS])
+    path = table.parent / "bare.csv"
+    frame.to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"has no votes \(votes_anger, ...\)"):
+        train_expression(order(path, tmp_path, {"soft_labels": True}), Told())
+
+
+def test_shares_of_votes_are_of_the_classes(table: Path) -> None:
+    labels = read_labels(read_data(f"manifest:{table}"))
+    assert labels.votes is not None
+    np.testing.assert_allclose(labels.votes.sum(axis=1), 1, rtol=1e-6)
+    assert (labels.votes.argmax(axis=1) == labels.code).all()
+
+
+def test_two_processes_of_8_train_as_one_of_16(table: Path, tmp_path: Path) -> None:
+    # LayerNorm in place of BatchNorm: what a face gives depends on it alone
+    found = []
+    for devices, size in ((1, 16), (2, 8)):
+        out = tmp_path / str(devices)
+        command = [sys.executable, "-m", "hae.cli", "train", "expression"]
+        command += ["--data", f"manifest:{table}", "--out", str(out), "--devices", str(devices)]
+        settings = ["steps=8", f"batch_size={size}", "validate_every=8", "save_every=8"]
+        settings += ["model.size=32", "model.backbone.name=test_convnext", "optimizer.name=adamw"]
+        settings += ["model.views.k=1", "optimizer.warmup=1", "optimizer.lr=1e-3"]
+        settings += ["expression.relabel_from=1", "expression.relabel_margin=0.0"]
+        settings += ["expression.learn_margin=true"]
+        command += [part for text in settings for part in ("--set", text)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+        found.append((load_file(out / CHECKPOINT), pd.read_csv(out / LOG)))
+    (one, log), (two, again) = found
+    assert len(log) > 0
+    keys = ["sample_id", "epoch", "from", "to"]
+    pd.testing.assert_frame_equal(log[keys], again[keys])
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-5, msg=name)
