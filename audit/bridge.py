@@ -17,7 +17,12 @@ from audit.groups import attribute
 from audit.metrics.age import age_metrics, impossible
 from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric
-from audit.metrics.expression import expression_features, expression_layout, expression_metrics
+from audit.metrics.expression import (
+    class_mix,
+    expression_features,
+    expression_layout,
+    expression_metrics,
+)
 from audit.metrics.quantile import weighted_quantile
 from audit.metrics.scores import score_metrics
 from audit.predictions import Predictions, predictions_from_frame
@@ -72,10 +77,11 @@ def _features(predictions: Predictions) -> tuple[Layout, Any, list[Metric]]:
     weight = np.ones(len(predictions)) if predictions.weight is None else predictions.weight
     if predictions.task == "expression":
         layout = expression_layout(len(predictions.classes), predictions.extras)
-        metrics = expression_metrics(predictions.classes, predictions.extras)
         cannot = {metric.name for metric in score_metrics(len(predictions.classes))}
         absent = cannot if predictions.probabilities is None else set()
         values = expression_features(predictions, weight)
+        mix = class_mix(layout, values.sum(axis=0))
+        metrics = expression_metrics(predictions.classes, predictions.extras, mix)
         return layout, values, [m for m in metrics if m.name not in absent]
     bands = table_bands([predictions], DECADES)
     absent = set(impossible(predictions, bands))

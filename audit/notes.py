@@ -5,10 +5,13 @@ from __future__ import annotations
 NOTES: dict[str, str] = {
     "all_flipped": "noise changed every label of the group, so none could be damaged",
     "below_min_n": "fewer persons than min_n, so not tested",
+    "biased_extreme": "noise moves it away from parity, so no interval; read it beside "
+    "null_expected, its mean if the groups did not differ",
     "biased_small_n": "plug-in calibration error is biased upward; read it beside null_expected",
     "class_absent": "no face of this class in the group",
     "classes_excluded": "classes without a true face in the group are left out of the mean",
     "denominator_near_zero": "the interval of the denominator reaches 0, so no ratio",
+    "descriptive": "describes these faces; no interval is made",
     "empty_group": "no face with known truth was processed",
     "few_per_class": "a class in the mean is right or wrong in under 5 persons, so no interval",
     "few_effective": "fewer than 2 effective persons: no interval",
@@ -28,8 +31,11 @@ NOTES: dict[str, str] = {
     "regression_to_mean": "groups are defined by the true age: partly regression to the mean",
     "single_group": "fewer than two groups can be compared",
     "too_few_replicates": "too few bootstrap replicates for a 95 % interval",
+    "too_many_groups": "over 200 groups: the statistics over all of them are left out",
+    "undefined_classes": "no class that two groups have, or none that a group gets right",
     "undefined_group": "the metric is undefined in one of the groups",
     "unstable_replicates": "undefined in more than 1 % of the bootstrap replicates",
+    "zero_denominator": "every group is at 0, so no ratio",
     "zero_value": "the value is 0, so no interval on the log scale",
     "zero_variance": "no variation between persons, so no interval",
 }

@@ -154,6 +154,25 @@ Gap = Annotated[
 ]
 
 
+class FairnessRow(_Record):
+    """One statistic of how the groups of an attribute combination differ, over all of them.
+
+    Extremes over groups are biased away from parity: ``null_expected`` is the mean of the
+    statistic over the same groups if they did not differ. ``group`` is set for NPMI only. What a
+    statistic is says ``spec.fairness``.
+    """
+
+    metric: str
+    class_: str | None = Field(default=None, alias="class")
+    attributes: list[str]
+    group: Group | None = None
+    value: Number
+    null_expected: Number = None
+    n: int = Field(description="faces of the groups that enter: known truth and processed")
+    n_groups: int
+    note: Note = None
+
+
 class CurveRow(_Record):
     """One point of a curve. What x, y and z are is said in ``spec.curves``."""
 
@@ -235,6 +254,7 @@ class Spec(_Record):
     families: str = "one metric x one attribute combination"
     adjust: str | None = None
     metrics: dict[str, MetricSpec]
+    fairness: dict[str, MetricSpec] = {}
     curves: dict[str, str] = {}
 
 
@@ -253,11 +273,13 @@ class AuditResult(_Record):
     spec: Spec
     metrics: list[MetricRow]
     gaps: list[Gap]
+    fairness: list[FairnessRow] = []
     curves: list[CurveRow] = []
     warnings: list[Concern] = []
 
     def to_frame(
-        self, table: Literal["metrics", "gaps", "curves", "warnings"] = "metrics"
+        self,
+        table: Literal["metrics", "gaps", "fairness", "curves", "warnings"] = "metrics",
     ) -> pd.DataFrame:
         """One table of the record as a flat frame, a column per attribute of the group.
 

@@ -19,12 +19,13 @@ from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, age_curves, expression_curves
 from audit.errors import InputError
+from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, combinations_of, grouping
 from audit.metrics.age import age_metrics, impossible
 from audit.metrics.age_features import age_layout
 from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
-from audit.metrics.expression import core_features, expression_layout, expression_metrics
+from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
 from audit.metrics.scores import N_BINS, RAW_SUFFIX, score_metrics
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
@@ -32,6 +33,7 @@ from audit.result import (
     AuditResult,
     Concern,
     CurveRow,
+    FairnessRow,
     MetricRow,
     RunInfo,
 )
@@ -108,14 +110,14 @@ def audit(
     bands = table_bands(shards, edges or DECADES)
     combinations = combinations_of(by, shards[0])
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
-    setting = _setting(shards, bands, n_boot, seed, min_n, all_pairs=pairs == "all")
     table = collect_table(shards, names, edges, bands, estimand, max_cells)
+    setting = _setting(shards, table, bands, n_boot, seed, min_n, all_pairs=pairs == "all")
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
     ]
     weights = weightings(setting, table.sums)
-    metrics, gaps, curves, warnings = _work(setting, shards, table, weights, groupings)
+    metrics, gaps, fairness, curves, warnings = _work(setting, shards, table, weights, groupings)
     curves += _age_curves(setting, table, names)
     spec = build_spec(
         setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
@@ -132,6 +134,7 @@ def audit(
         spec=spec,
         metrics=metrics,
         gaps=gaps,
+        fairness=fairness,
         curves=curves,
         warnings=warnings,
     )
@@ -197,6 +200,7 @@ def _check_options(
 
 def _setting(
     shards: Sequence[Predictions],
+    table: Collected,
     bands: tuple[Band, ...],
     n_boot: int,
     seed: int,
@@ -213,7 +217,9 @@ def _setting(
         columns = np.arange(layout.size)
     else:
         layout = expression_layout(len(first.classes), first.extras)
-        metrics = expression_metrics(first.classes, first.extras)
+        metrics = expression_metrics(
+            first.classes, first.extras, class_mix(layout, table.sums.values.sum(axis=0))
+        )
         no_scores = [metric.name for metric in score_metrics(len(first.classes))]
         missing = any(shard.probabilities is None for shard in shards)
         cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
@@ -228,10 +234,11 @@ def _work(
     table: Collected,
     weights: Weightings,
     groupings: Sequence[Grouping],
-) -> tuple[list[MetricRow], list[AnyGap], list[CurveRow], list[Concern]]:
+) -> tuple[list[MetricRow], list[AnyGap], list[FairnessRow], list[CurveRow], list[Concern]]:
     classes = shards[0].classes
     metrics: list[MetricRow] = []
     gaps: list[AnyGap] = []
+    fairness: list[FairnessRow] = []
     curves: list[CurveRow] = []
     warnings: list[Concern] = []
     quantiles = all_quantiles(setting, table.sums, weights, groupings)
@@ -246,7 +253,9 @@ def _work(
             rows = gap_rows(setting, block, resample(setting, block, weights))
             warnings += failure_warnings(rows)
             gaps += rows
-    return metrics, gaps, curves, warnings
+            if shards[0].task == "expression":
+                fairness += fairness_rows(setting, block, classes)
+    return metrics, gaps, fairness, curves, warnings
 
 
 def _null_expected(

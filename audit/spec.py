@@ -11,6 +11,7 @@ from audit.collect import Collected
 from audit.curves import DESCRIPTIONS
 from audit.errors import InputError
 from audit.groups import Grouping
+from audit.metrics.fairness_list import fairness_specs
 from audit.predictions import Predictions
 from audit.result import AttributeSpec, CurveRow, LabelSource, MetricSpec, Spec
 from audit.values import METHODS
@@ -75,5 +76,6 @@ def build_spec(
             )
             for m in setting.metrics
         },
+        fairness=fairness_specs() if first.task == "expression" and groupings else {},
         curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
     )

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array, csr_array
 from audit.cure import RAW
 from audit.metrics.age import failure_rate
 from audit.metrics.age_features import COUNTS
-from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of
+from audit.metrics.core import Array, Formula, Layout, Metric, Sums, divide, ratio_of
 from audit.metrics.cure import cure_metrics, cure_pieces, cure_shapes
 from audit.metrics.scores import (
     FLOOR,
@@ -211,8 +211,29 @@ def _per_class(k: int, name: str) -> tuple[Metric, ...]:
     )
 
 
-def expression_metrics(classes: Sequence[str], extras: Collection[str] = ()) -> tuple[Metric, ...]:
-    """All expression metrics for the classes of the whole table and its optional columns."""
+def class_mix(layout: Layout, totals: Array) -> FloatArray:
+    """Share of each true class in the whole table, (K,), from its sums (F,)."""
+    true = layout.unpack(np.asarray(totals, dtype=np.float64).ravel())["confusion"].sum(axis=-1)
+    return np.asarray(true / true.sum() if true.sum() > 0 else np.full(len(true), 1 / len(true)))
+
+
+def _standardised(mix: FloatArray) -> Formula:
+    def formula(s: Sums, classes: Array | None = None) -> Array:
+        share = np.where(support(s) if classes is None else classes, mix, 0.0)
+        part = np.where(share > 0, share * _recalls(s), 0.0)
+        return divide(part.sum(axis=-1), np.broadcast_to(share, part.shape).sum(axis=-1))
+
+    return formula
+
+
+def expression_metrics(
+    classes: Sequence[str], extras: Collection[str] = (), mix: FloatArray | None = None
+) -> tuple[Metric, ...]:
+    """All expression metrics for the classes of the whole table and its optional columns.
+
+    ``mix`` are the class shares (K,) of ``standardised_accuracy``; equal shares without it.
+    """
+    mix = np.full(len(classes), 1 / max(1, len(classes))) if mix is None else mix
 
     def parts_all(s: Sums) -> tuple[Array, Array]:
         hits, total = _accuracy_parts(s)
@@ -249,6 +270,18 @@ def expression_metrics(classes: Sequence[str], extras: Collection[str] = ()) -> 
             source="Brodersen et al. (2010)",
             features=("confusion",),
             formula=_balanced,
+            masked=True,
+            has_ratio=True,
+            **share,  # type: ignore[arg-type]
+        ),
+        Metric(
+            name="standardised_accuracy",
+            definition="sum_k share_k recall_k with the class shares of the whole table, held "
+            "fixed: accuracy as if every group showed the same expressions; shares are scaled to "
+            f"sum to 1{mean}",
+            source="direct standardisation; Kitagawa (1964), doi:10.2307/2060055",
+            features=("confusion",),
+            formula=_standardised(mix),
             masked=True,
             has_ratio=True,
             **share,  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 from audit import AuditResult
 
 NUMBERS = ("value", "low", "high", "low_90", "high_90", "p", "debiased", "null_expected")
-COUNTS = ("n", "n_subjects", "m_eff", "n_failed", "n_unlabelled", "n_a", "n_b")
+COUNTS = ("n", "n_subjects", "m_eff", "n_failed", "n_unlabelled", "n_a", "n_b", "n_groups")
 
 
 def close(a: Sequence[Any], b: Sequence[Any], rel: float = 1e-9, abs_tol: float = 1e-12) -> bool:
@@ -23,7 +23,7 @@ def close(a: Sequence[Any], b: Sequence[Any], rel: float = 1e-9, abs_tol: float 
 def numbers(result: AuditResult) -> dict[tuple[Any, ...], Any]:
     """Every number of a record by what it is of."""
     found: dict[tuple[Any, ...], Any] = {}
-    for name in ("metrics", "gaps", "curves"):
+    for name in ("metrics", "gaps", "fairness", "curves"):
         for row in getattr(result, name):
             content = row.model_dump()
             values = {k: content.pop(k, None) for k in (*NUMBERS, *COUNTS, "z")}

@@ -28,6 +28,14 @@ def balanced_accuracy(r: Rows) -> float:
     )
 
 
+def standardised_accuracy(r: Rows) -> float:
+    """Accuracy with faces weighted so that the classes have the shares of the whole table."""
+    total = {k: r.weight[r.y == k].sum() for k in _present(r)}
+    keep = np.isin(r.y, list(total))
+    weight = [w * r.mix[y] / total[y] for w, y in zip(r.weight[keep], r.y[keep], strict=True)]
+    return float(sk.accuracy_score(r.y[keep], r.y_pred[keep], sample_weight=weight))
+
+
 def macro_f1(r: Rows) -> float:
     return float(
         sk.f1_score(
@@ -191,6 +199,7 @@ EXPRESSION: dict[str, tuple[str, Oracle]] = {
         with_failures(accuracy, lambda r: r.y == r.k),
     ),
     "precision": ("sklearn precision_score", precision),
+    "standardised_accuracy": ("sklearn accuracy_score, reweighted", standardised_accuracy),
     "macro_f1": ("sklearn f1_score (macro)", macro_f1),
     "cohen_kappa": ("sklearn cohen_kappa_score", cohen_kappa),
     "mcc": ("sklearn matthews_corrcoef", mcc),

@@ -33,6 +33,7 @@ class Rows:
     relabelled: Array | None = None
     flipped: Array | None = None
     corrected: Array | None = None
+    mix: Array | None = None  # (K,) class shares of the processed faces of the whole table
     n_classes: int = 0
     k: int = 0
 

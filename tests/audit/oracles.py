@@ -63,6 +63,7 @@ def rows_of(table: Predictions, result: AuditResult) -> Rows:
                 name: getattr(table.cure, name)[keep]
                 for name in (() if table.cure is None else table.cure.given)
             },
+            mix=_mix(table, weight),
             n_classes=len(table.classes),
         )
     bands = np.array([[low, math.inf if high is None else high] for low, high in result.spec.bands])
@@ -72,6 +73,12 @@ def rows_of(table: Predictions, result: AuditResult) -> Rows:
         band = np.array([next(b for b in bands if b[0] <= a < b[1]) for a in age])
     pred = np.column_stack([table.estimate.low, table.estimate.high])[keep]
     return Rows(**shared, age=age, band=band, pred=pred, bands=bands)
+
+
+def _mix(table: Predictions, weight: Array) -> Array:
+    done = table.labelled & table.processed
+    shares = [weight[done & (table.y_true == k)].sum() for k in range(len(table.classes))]
+    return np.array(shares) / sum(shares)
 
 
 def _members(table: Predictions, group: Group) -> Array:
