@@ -66,7 +66,9 @@ def test_cluster_variance_equals_a_loop_over_persons(task: str, name: str) -> No
     make = age_table if task == "age" else expression_table
     result, rows, frame = prepared(make(4, 50), task, ["gender"])
     keep = (rows.weight > 0) & (frame["gender"] == "f").to_numpy()
-    names = [k for k, v in vars(rows).items() if isinstance(v, np.ndarray) and k not in {"bands", "mix"}]
+    names = [
+        k for k, v in vars(rows).items() if isinstance(v, np.ndarray) and k not in {"bands", "mix"}
+    ]
     part = replace(rows, **{k: getattr(rows, k)[keep] for k in names})
     psi = influences(ORACLES[task][name][1], part, frame["subject_id"].to_numpy()[keep])
     m = len(psi)
