@@ -12,13 +12,17 @@ DRAWN := --data rendered:people=8000,photos=2,seed=1 --split train --val-split v
 demo: .venv/.ready-demo
 	$(BIN)/hae-audit evaluate --out runs/demo
 
-## The shipped checkpoint hae/zoo/example.safetensors, from nothing: about 25 minutes on a core.
+## The shipped checkpoints hae/zoo/example*.safetensors, from nothing: about 40 minutes on a core.
 example: .venv/.ready-demo
 	$(BIN)/hae-audit train age $(DRAWN) --config recipes/example-backbone.toml \
 		--out runs/example-backbone
 	$(BIN)/hae-audit train age $(DRAWN) --config recipes/example.toml \
 		--set model.backbone.init=runs/example-backbone/model.safetensors --out runs/example-hae
 	cp runs/example-hae/model.safetensors hae/zoo/example.safetensors
+	$(BIN)/hae-audit train expression --config recipes/example-expression.toml \
+		--data rendered:people=6000,photos=3,ambiguous=0.15 --split train --val-split val \
+		--out runs/example-expression
+	cp runs/example-expression/model.safetensors hae/zoo/example_expression.safetensors
 
 ## Every check: format, lint, types, tests, doctests, browser tests.
 test: check

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audit import audit
 from benchmarks.planted import called, gaps
-from hae.adapters.checkpoint import VIEW_STD, AgePredictor
+from hae.adapters.checkpoint import VIEW_STD, AgePredictor, ExpressionPredictor
 from hae.adapters.zoo import ZOO, load_model
 from hae.data.readers import read_data
 from hae.data.rendered.spec import RenderSpec, noise_floor
@@ -52,3 +53,31 @@ def test_without_a_planted_bias_at_most_one_of_ten_cohorts_shows_one(
     rows = [gaps(example, 100 + seed, "none") for seed in range(10)]
     assert called(rows, "mae") <= 1
     assert np.abs([row["mae"]["value"] for row in rows]).mean() < 0.5
+
+
+def test_the_example_of_expressions_is_small_and_good_on_people_it_has_not_seen() -> None:
+    model = load_model("zoo:example-expression")
+    assert isinstance(model, ExpressionPredictor)
+    assert ZOO["example-expression"].stat().st_size <= 2_000_000
+    assert model.header.config.expression.relabel == "low_group"
+    assert model.terms is not None
+    assert "no real person" in model.terms
+    assert not model.header.provenance.validation_seen
+    plain, blurred = (
+        predict(read_data(f"rendered:people=150,photos=2,seed=31{more}"), model, workers=1)
+        for more in ("", ",blur=1.5,group_share=1")
+    )
+    right = [(frame["expression"] == frame["expression_pred"]).mean() for frame in (plain, blurred)]
+    assert right[0] > 0.85  # 7 classes; 300 faces: SD 0.02
+    assert right[1] < right[0] - 0.1
+    assert plain["importance"].between(0, 1).all()
+
+
+def test_a_planted_blur_is_found_in_expressions_too() -> None:
+    model = load_model("zoo:example-expression")
+    data = read_data("rendered:people=300,photos=1,seed=32,blur=1.5")
+    result = audit(predict(data, model, workers=1), task="expression", by=["group"], n_boot=0)
+    gap = next(gap for gap in result.gaps if gap.metric == "accuracy" and gap.kind == "difference")
+    assert gap.low is not None
+    assert gap.high is not None
+    assert gap.low > 0 or gap.high < 0

@@ -190,7 +190,7 @@ def test_the_log_of_another_run_is_refused(noisy: Path, table: Path, tmp_path: P
     changed = Header.model_validate(header.model_dump() | {"config": other.model_dump()})
     with pytest.raises(InputError, match=r"is the log of run \w+, the checkpoint is of run"):
         read_relabels(noisy / LOG, changed)
-    with pytest.raises(InputError, match="has no column .sample_id.; give the relabels"):
+    with pytest.raises(InputError, match=r"has no column .sample_id.; give the relabels"):
         read_relabels(table, header)
 
 
