@@ -7,7 +7,7 @@ import math
 from audit.notes import NOTES
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
-from reports.format import combination_label, count, number, plain, unit_word
+from reports.format import combination_label, count, note_codes, number, plain, unit_word
 from reports.lookup import unit
 from reports.words import level_words
 
@@ -79,6 +79,6 @@ def _band(ends: list[float | None]) -> str:
 
 
 def _notes(result: AuditResult) -> list[list[Cell]]:
-    notes = [row.note for row in (*result.metrics, *result.gaps) if row.note]
-    codes = {part.partition(":")[0] for note in notes for part in note.split("; ")}
+    notes = [row.note for row in (*result.metrics, *result.gaps, *result.fairness)]
+    codes = {code for note in notes for code in note_codes(note)}
     return [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]

@@ -1,0 +1,98 @@
+"""What the cure of wrong labels did: importance and relabelling by group, scores before scaling."""
+
+from __future__ import annotations
+
+from audit.result import AuditResult, Group
+from reports.blocks import Block, Cell, Column, Facts, Heading, Prose, Section, Table, table
+from reports.format import combination_label, count, group_value, number, plain, row_estimate
+from reports.lookup import groups_in_order, headline, metric_row, unit
+from reports.words import by, level_words, mark_of
+
+CURE = {
+    "importance": "importance",
+    "low_group_share": "low-group share",
+    "relabel_rate": "relabel rate",
+    "relabel_precision": "relabel precision",
+    "relabel_recall": "relabel recall",
+    "relabel_damage": "relabel damage",
+}
+SCALED = {
+    "ece": "ECE scaled",
+    "ece_raw": "ECE raw",
+    "nll": "NLL scaled",
+    "nll_raw": "NLL raw",
+}
+MAX_ROWS = 400
+_READING = (
+    "Training may weigh each face by its importance, set the least important aside as the low "
+    "group, and relabel those of them that it is sure of. Compare the groups by their intervals."
+)
+_SCALING = (
+    "The importance also scales the logits of a prediction. Scaled is what the model gave out; "
+    "raw is the same logits before. Neither changes the predicted class."
+)
+
+
+def build(result: AuditResult) -> Section | None:
+    """A table of everyone and of each combination, where the record has metrics of the cure."""
+    there = {row.metric for row in result.metrics if row.class_ is None}
+    cure = {metric: words for metric, words in CURE.items() if metric in there}
+    if not cure:
+        return None
+    scaled = {
+        metric: words
+        for metric, words in SCALED.items()
+        if {metric.removesuffix("_raw"), metric.removesuffix("_raw") + "_raw"} <= there
+    }
+    specs = result.spec.metrics
+    facts = [(words, plain(specs[m].definition)) for m, words in cure.items() if m in specs]
+    blocks: list[Block] = [Prose((_READING, *([_SCALING] if scaled else []))), Facts(tuple(facts))]
+    parts: list[tuple[list[str], str]] = [([], "cure-all")]
+    parts += [(list(n), f"cure-{i}") for i, n in enumerate(result.spec.combinations)]
+    for names, id in parts:
+        groups = groups_in_order(result, names, headline(result) or "") if names else [{}]
+        if not groups:
+            continue
+        title = combination_label(names) or "Everyone"
+        blocks += [Heading(id, by(names))] if names else []
+        words = f"{title}: what training did, value [{level_words(result)} interval]"
+        blocks.append(_matrix(result, names, groups, cure, f"{id}-table", words))
+        if scaled:
+            words = f"{title}: calibration scaled and raw, value [{level_words(result)} interval]"
+            blocks.append(_matrix(result, names, groups, scaled, f"{id}-scaled", words))
+    return Section("cure", "What the cure did", tuple(blocks))
+
+
+def _matrix(
+    result: AuditResult, names: list[str], groups: list[Group], metrics: dict[str, str],
+    id: str, caption: str,
+) -> Table:  # fmt: skip
+    marks: dict[str, str] = {}
+    rows = []
+    for group in groups[:MAX_ROWS]:
+        cells = [Cell(group_value(group[name]), head=True) for name in names]
+        cells += [_cell(result, metric, group, marks) for metric in metrics]
+        rows.append([*cells, *_counts(result, next(iter(metrics)), group)])
+    columns = [Column(plain(name)) for name in names]
+    columns += [Column(head, numeric=True) for head in (*metrics.values(), "faces", "people")]
+    cut = len(groups) - MAX_ROWS
+    more = f"{count(cut)} more groups are in audit.json." if cut > 0 else None
+    return table(id, caption, columns, rows, footnotes=marks, more=more)
+
+
+def _cell(result: AuditResult, metric: str, group: Group, marks: dict[str, str]) -> Cell:
+    row = metric_row(result, metric, group)
+    if row is None:
+        return Cell("")
+    u = unit(result, metric)
+    text = row_estimate(row, u)
+    if row.null_expected is not None:
+        text += f" (if calibrated {number(row.null_expected, u)})"
+    return Cell(text, row.value, mark_of(row.note, marks))
+
+
+def _counts(result: AuditResult, metric: str, group: Group) -> list[Cell]:
+    row = metric_row(result, metric, group)
+    if row is None:
+        return [Cell(""), Cell("")]
+    return [Cell(count(n), sort=n) for n in (row.n, row.n_subjects)]
