@@ -40,7 +40,7 @@ _READING = (
     "These statistics have no interval and must be read against the value beside them, the one "
     "expected by chance alone when the groups do not differ. Extremes over groups are never at "
     "parity in a sample: the more and the smaller the groups, the further from it by chance. A "
-    "dash under it: no chance value is computed, the statistic describes these faces."
+    "dash in its place: no chance value is computed, the statistic describes these faces."
 )
 _SAID_ABOVE = ("biased_extreme", "descriptive")
 CHANCE = "by chance alone"
@@ -86,7 +86,8 @@ def _whole(result: AuditResult, names: list[str], rows: list[FairnessRow], id: s
         for row in rows
     ]  # fmt: skip
     caption = f"{combination_label(names)}: how far the groups differ, and how far by chance"
-    columns = ("statistic", *map(_right, ("value", CHANCE, "groups", "faces")), "definition")
+    numbers = [_right(head) for head in ("value", CHANCE, "groups", "faces")]
+    columns = (Column("statistic"), *numbers, Column("definition"))
     return table(id, caption, columns, lines, footnotes=marks)
 
 
