@@ -74,7 +74,8 @@ def _note(item: Statistic, value: float, excluded: Sequence[str]) -> str:
     if np.isnan(value):
         return "zero_denominator" if item.name == "accuracy_ratio" else "undefined_classes"
     if item.reads == "rows" and excluded:
-        return f"biased_extreme; classes_excluded: {', '.join(excluded)}"
+        names = ", ".join(excluded).replace("; ", ", ")  # notes are parted by it
+        return f"biased_extreme; classes_excluded: {names}"
     return "biased_extreme"
 
 

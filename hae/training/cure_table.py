@@ -13,6 +13,7 @@ import pandas as pd
 from audit.errors import InputError
 from audit.files import write_bytes, write_text
 from audit.hashing import text_keys
+from audit.predictions import LEAKY
 from audit.tables import read_table
 from hae.checkpoint import Header
 from hae.inference import ExpressionScores
@@ -22,6 +23,7 @@ from hae.training.relabels import Relabels
 from hae.training.run import Order
 
 TABLE, LOG = "training.parquet", "relabels.csv"
+SEEN = "the network was trained on these very faces: its accuracy on others will be lower"
 RUN = "run"
 """Column of both that says which run they are of."""
 
@@ -87,6 +89,7 @@ def write_cure(
             columns["corrected"] = ((given != true) & (final == true)).astype(np.int64)
     elif settings.label_noise:
         columns["flipped"] = (given != true).astype(np.int64)
+    columns[LEAKY] = np.full(len(frame), SEEN, dtype=object)
     columns[RUN] = np.full(len(frame), run_of(header), dtype=object)
     rest = frame.drop(columns=[name for name in columns if name in frame.columns])
     table = pd.concat([rest, pd.DataFrame(columns)], axis=1)

@@ -24,8 +24,9 @@ SCALED = {
 }
 MAX_ROWS = 400
 _READING = (
-    "Training may weigh each face by its importance, set the least important aside as the low "
-    "group, and relabel those of them that it is sure of. Compare the groups by their intervals."
+    "Training weighs each face by its importance, calls the least important of a batch the low "
+    "group, and may change labels that the network doubts: in the low group alone, or in the "
+    "whole batch, as the run was told. Compare the groups by their intervals."
 )
 _SCALING = (
     "The importance also scales the logits of a prediction. Scaled is what the model gave out; "

@@ -41,6 +41,8 @@ def test_train_tell_and_audit(hae_audit: Command, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "audit" / "audit.json").read_text(encoding="utf-8"))
     found = {row["metric"] for row in record["metrics"] if row["group"] == {"group": "a"}}
+    codes = {row["code"]: row["severity"] for row in record["warnings"]}
+    assert codes["leaky_split"] == "serious"  # it was trained on these faces
     assert {"relabel_rate", "relabel_recall", "low_group_share", "ece", "ece_raw"} <= found
 
 
