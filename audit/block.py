@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from audit.units import GroupedSums
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Adjust = Literal["max_t", "holm", "bh"]
 FEW_PER_CLASS = 5
 
 
@@ -32,6 +34,7 @@ class Setting:
     seed: int
     min_n: int
     all_pairs: bool
+    adjust: Adjust
 
 
 @dataclass(frozen=True, eq=False)

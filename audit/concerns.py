@@ -10,7 +10,7 @@ from audit.block import Block, Setting
 from audit.gaps import MAX_GROUPS_FOR_PAIRS, N_LARGEST, AnyGap
 from audit.metrics.expression import n_floored
 from audit.predictions import Predictions
-from audit.result import Code, Concern
+from audit.rows import Code, Concern
 
 MIN_EFFECTIVE = 20
 MIN_EFFECTIVE_SHARE = 0.25

@@ -10,7 +10,7 @@ from audit.bands import parse_band
 from audit.block import Block, Setting
 from audit.intervals import critical, limits, wilson
 from audit.metrics.core import divide
-from audit.result import CurveRow
+from audit.rows import CurveRow
 
 MAX_GROUPS = 24
 DESCRIPTIONS = {

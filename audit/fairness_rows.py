@@ -13,7 +13,7 @@ from audit.curves import MAX_GROUPS
 from audit.disparity import expected_nmi, expected_values, rates_of, values_of
 from audit.metrics.fairness import nmi, npmi, nsd
 from audit.metrics.fairness_list import STATISTICS, Statistic
-from audit.result import FairnessRow
+from audit.rows import FairnessRow
 from audit.units import GroupedSums
 
 FloatArray = npt.NDArray[np.float64]

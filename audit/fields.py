@@ -14,7 +14,7 @@ from audit.classes import class_codes, observed_classes, read_probabilities
 from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_estimate, checked_truth
 from audit.cure import COLUMNS, read_cure, read_raw
 from audit.errors import InputError
-from audit.result import Concern
+from audit.rows import Concern
 
 BoolArray = npt.NDArray[np.bool_]
 

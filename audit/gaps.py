@@ -22,7 +22,7 @@ from audit.estimates import Persons, estimate, influence
 from audit.intervals import Contrast, Estimates, difference, log_ratio, order_p
 from audit.largest import Resampled, largest_row, range_row
 from audit.metrics.core import Metric
-from audit.result import AdjustedGap, AggregateGap, PairGap, RangeGap, RestGap
+from audit.rows import AdjustedGap, AggregateGap, PairGap, RangeGap, RestGap
 from audit.values import percentile_limits
 
 FloatArray = npt.NDArray[np.float64]
@@ -256,7 +256,6 @@ def _rows(
             _gap_note(metric, c, sides, row, kind, few=few is not None and bool(few[row])),
             "below_min_n" if small else None,
             "regression_to_mean" if by_age else None,
-            None if np.isnan(c.value[row]) else "no_margin",
         ]
         content = {
             "metric": metric.name,

@@ -14,7 +14,7 @@ from audit.bands import DECADES, band_label, bands_from_edges, distinct_bands
 from audit.columns import AgeColumn, as_ages, as_text
 from audit.errors import InputError
 from audit.predictions import Predictions
-from audit.result import Group
+from audit.rows import Group
 
 IntArray = npt.NDArray[np.int64]
 Cell = tuple[str | None, ...]

@@ -14,7 +14,7 @@ from audit.estimates import estimate, influence
 from audit.intervals import Estimates
 from audit.metrics.core import Metric
 from audit.ranges import all_pairs, choose, cross_fitted, max_t, projection, projection_p
-from audit.result import RangeGap
+from audit.rows import RangeGap
 from audit.values import MIN_REPLICATES
 
 FloatArray = npt.NDArray[np.float64]
@@ -120,7 +120,7 @@ def largest_row(setting: Setting, block: Block, metric: Metric, resampled: Resam
     reason = "few_per_class" if metric.masked else "below_min_n"
     skipped = f"{reason}: {left_out} groups left out" if left_out else None
     by_age = "age" in block.grouping.names and metric.name == "bias"
-    notes = [note, skipped, "regression_to_mean" if by_age else None, "no_margin"]
+    notes = [note, skipped, "regression_to_mean" if by_age else None]
     return range_row(block, metric, content, "; ".join(x for x in notes if x) or None)
 
 

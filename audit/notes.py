@@ -16,6 +16,7 @@ NOTES: dict[str, str] = {
     "few_per_class": "a class in the mean is right or wrong in under 5 persons, so no interval",
     "few_effective": "fewer than 2 effective persons: no interval",
     "interval_truth": "true ages are known as intervals only; an exact error does not exist",
+    "low_m_eff": "fewer than 20 effective persons on a side, so no gap can be ruled out",
     "never_predicted": "this class is never predicted in the group",
     "no_margin": "no margin was stated for this metric, so no verdict",
     "no_probabilities": "the table holds no class probabilities",

@@ -22,7 +22,8 @@ from audit.cure import COLUMNS as CURE
 from audit.cure import RAW, Cure
 from audit.errors import InputError
 from audit.fields import age_fields, expression_fields
-from audit.result import Code, Concern, FileHash, Task
+from audit.result import FileHash
+from audit.rows import Code, Concern, Task
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
 
 FloatArray = npt.NDArray[np.float64]

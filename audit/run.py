@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from audit.bands import DECADES, Band
-from audit.block import Setting, build_block
+from audit.block import Adjust, Setting, build_block
 from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
@@ -29,17 +30,12 @@ from audit.metrics.expression import class_mix, core_features, expression_layout
 from audit.metrics.scores import N_BINS, RAW_SUFFIX, score_metrics
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
-from audit.result import (
-    AuditResult,
-    Concern,
-    CurveRow,
-    FairnessRow,
-    MetricRow,
-    RunInfo,
-)
+from audit.result import AuditResult, RunInfo
+from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
 from audit.spec import build_spec
 from audit.units import UnitSums, group_sums
 from audit.values import metric_rows
+from audit.verdict import judged
 
 FloatArray = npt.NDArray[np.float64]
 Table = Predictions | pd.DataFrame
@@ -58,6 +54,9 @@ def audit(
     age_bands: Sequence[float] | None = None,
     max_cells: int = 20_000,
     pairs: Literal["auto", "all"] = "auto",
+    margins: Mapping[str, float] | None = None,
+    adjust: Adjust = "max_t",
+    primary: Sequence[str] = (),
     sources: Mapping[str, str] | None = None,
     run: RunInfo | None = None,
 ) -> AuditResult:
@@ -80,6 +79,14 @@ def audit(
         Fewer persons than this are shown but not tested.
     age_bands : sequence of float, optional
         Edges in years of the attribute ``age``; the last band is open.
+    margins : mapping, optional
+        Metric -> the largest gap, in the unit of the metric, that would not matter; it decides the
+        verdicts.
+    adjust : {"max_t", "holm", "bh"}
+        How p-values and intervals are adjusted for the family: the joint bootstrap, or Holm or
+        Benjamini-Hochberg on the p-values. Without replicates ``max_t`` becomes ``holm``.
+    primary : sequence of str
+        Metrics that were named before the numbers were seen; the rest is exploratory.
     sources : mapping, optional
         Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
 
@@ -101,7 +108,7 @@ def audit(
     >>> [(row.group, row.value) for row in result.metrics if row.metric == "mae"]
     [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
     """
-    _check_options(n_boot, min_n, estimand, age_bands, pairs)
+    _check_options(n_boot, min_n, estimand, age_bands, pairs, adjust)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
     shards = common_form(_tables(predictions, task))
@@ -111,7 +118,9 @@ def audit(
     combinations = combinations_of(by, shards[0])
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
     table = collect_table(shards, names, edges, bands, estimand, max_cells)
-    setting = _setting(shards, table, bands, n_boot, seed, min_n, all_pairs=pairs == "all")
+    adjust = adjust if n_boot or adjust != "max_t" else "holm"
+    setting = _setting(shards, table, bands, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
+    _check_names(setting, margins or {}, primary)
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
@@ -121,7 +130,7 @@ def audit(
     curves += _age_curves(setting, table, names)
     spec = build_spec(
         setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
-    )
+    ).model_copy(update={"margins": dict(margins or {}), "primary": list(primary)})
     n = sum(map(len, shards))
     unknown = {name: table.n_unknown[name] for name in names}
     given = {name: spec.attributes[name].source for name in spec.attributes}
@@ -133,7 +142,7 @@ def audit(
         run=info.model_copy(update={"files": files, "seed": seed}),
         spec=spec,
         metrics=metrics,
-        gaps=gaps,
+        gaps=judged(gaps, margins or {}),
         fairness=fairness,
         curves=curves,
         warnings=warnings,
@@ -178,7 +187,12 @@ def _check_people(shards: Sequence[Predictions]) -> None:
 
 
 def _check_options(
-    n_boot: int, min_n: int, estimand: str, age_bands: Sequence[float] | None, pairs: str
+    n_boot: int,
+    min_n: int,
+    estimand: str,
+    age_bands: Sequence[float] | None,
+    pairs: str,
+    adjust: str,
 ) -> None:
     if not isinstance(n_boot, int) or n_boot < 0 or min_n < 2:
         raise InputError(f"--n-boot {n_boot} must be at least 0 and --min-n {min_n} at least 2")
@@ -186,6 +200,8 @@ def _check_options(
         raise InputError(f"--estimand {estimand!r}: must be image or subject")
     if pairs not in {"auto", "all"}:
         raise InputError(f"--pairs {pairs!r}: must be auto or all")
+    if adjust not in get_args(Adjust):
+        raise InputError(f"--adjust {adjust!r}: must be one of {', '.join(get_args(Adjust))}")
     if age_bands is not None and (
         len(age_bands) == 0
         or not all(map(math.isfinite, age_bands))
@@ -198,6 +214,29 @@ def _check_options(
         )
 
 
+def _check_names(setting: Setting, margins: Mapping[str, float], primary: Sequence[str]) -> None:
+    known = sorted({metric.name for metric in setting.metrics})
+    for name, margin in margins.items():
+        check_metric(name, known, "--margin")
+        if not (math.isfinite(margin) and margin > 0):
+            raise InputError(f"--margin {name}={margin}: must be a number above 0")
+    for name in primary:
+        check_metric(name, known, "--primary")
+
+
+def check_metric(name: str, known: Sequence[str], option: str) -> None:
+    """Refuse a metric that this audit does not have, with the nearest names.
+
+    Raises
+    ------
+    InputError
+        With the option, the name and the nearest ones.
+    """
+    if name not in known:
+        near = get_close_matches(name, known) or known
+        raise InputError(f"{option} {name}: no such metric; did you mean {', '.join(near)}?")
+
+
 def _setting(
     shards: Sequence[Predictions],
     table: Collected,
@@ -205,6 +244,7 @@ def _setting(
     n_boot: int,
     seed: int,
     min_n: int,
+    adjust: Adjust,
     *,
     all_pairs: bool,
 ) -> Setting:
@@ -225,7 +265,7 @@ def _setting(
         cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
         columns = core_features(layout)
     kept = tuple(m for m in metrics if failures or not m.name.endswith(_FAILURE_METRICS))
-    return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs)
+    return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs, adjust)
 
 
 def _work(

@@ -13,7 +13,8 @@ from audit.errors import InputError
 from audit.groups import Grouping
 from audit.metrics.fairness_list import fairness_specs
 from audit.predictions import Predictions
-from audit.result import AttributeSpec, CurveRow, LabelSource, MetricSpec, Spec
+from audit.result import AttributeSpec, MetricSpec, Spec
+from audit.rows import CurveRow, LabelSource
 from audit.values import METHODS
 
 _BY_PERSON = (
@@ -62,6 +63,7 @@ def build_spec(
         estimand=estimand,
         n_boot=setting.n_boot,
         min_n=setting.min_n,
+        adjust=setting.adjust,
         classes=list(first.classes) or None,
         bands=[[low, high] for low, high in bands] or None,
         age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,

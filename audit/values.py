@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.block import Block, Setting, class_support, values_of
 from audit.intervals import limits, order_interval
 from audit.metrics.core import Metric
-from audit.result import MetricRow
+from audit.rows import MetricRow
 
 FloatArray = npt.NDArray[np.float64]
 METHODS = {

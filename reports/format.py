@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 from audit.notes import NOTES
-from audit.result import Group, MetricRow
+from audit.rows import Group, MetricRow
 
 EM_DASH = "—"
 UNKNOWN = "unknown"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.result import AuditResult, Gap, Group, MetricRow, RangeGap
+from audit.result import AuditResult
+from audit.rows import Gap, Group, MetricRow, RangeGap
 
 HEADLINES = {
     "age": ("mae", "within_band_accuracy", "band_distance"),

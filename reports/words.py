@@ -5,7 +5,8 @@ from __future__ import annotations
 import string
 from typing import Literal
 
-from audit.result import AuditResult, Gap
+from audit.result import AuditResult
+from audit.rows import Gap
 from reports.format import (
     EM_DASH,
     combination_label,

@@ -12,7 +12,7 @@ from audit.bands import Band, overlap
 from audit.metrics.age_features import CS_YEARS, is_exact
 from audit.metrics.core import Array, Interval, Metric, Sums, divide, ratio_of, variance
 from audit.predictions import Predictions
-from audit.result import Better
+from audit.rows import Better
 
 FloatArray = npt.NDArray[np.float64]
 _NIST = "NIST IR 8525 (2024)"

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from audit.result import Better
+from audit.rows import Better
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from audit.metrics import fairness
 from audit.metrics.fairness import class_max, class_mean
-from audit.result import Better, MetricSpec
+from audit.result import MetricSpec
+from audit.rows import Better
 
 FloatArray = npt.NDArray[np.float64]
 _ODDS = "Putzel and Lee (2022), arXiv:2201.04461"

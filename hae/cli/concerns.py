@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.result import Concern
+from audit.rows import Concern
 from hae.adapters.predictor import Predictor
 from hae.data.core import Manifest
 from hae.data.crop import UNKNOWN, crop_difference

@@ -46,6 +46,16 @@ def evaluate(
         list[str] | None,
         Option(metavar="NAME=SOURCE", help="self_reported, perceived, predicted or unknown."),
     ] = None,
+    margin: Annotated[
+        list[str] | None,
+        Option(metavar="METRIC=VALUE", help="Largest gap that would not matter: mae=0.5."),
+    ] = None,
+    primary: Annotated[
+        str | None, Option(metavar="METRIC,...", help="Named beforehand; the rest explores.")
+    ] = None,
+    adjust: Annotated[
+        Literal["max_t", "holm", "bh"], Option(help="Correction for the many groups tested.")
+    ] = "max_t",
     estimand: Annotated[
         Literal["image", "subject"], Option(help="Mean over faces, or over persons.")
     ] = "image",
@@ -68,7 +78,7 @@ def evaluate(
     With several models or tables: into DIR/NAME for each.
     """
     from hae.cli.jobs import AuditOptions, TableOptions, plan
-    from hae.cli.options import names, numbers, pairs_of, sources_of
+    from hae.cli.options import margins_of, names, numbers, pairs_of, sources_of
     from hae.cli.work import run_all
 
     table = TableOptions(
@@ -89,6 +99,9 @@ def evaluate(
         age_bands=numbers(age_bands, "--age-bands"),
         max_cells=max_cells,
         pairs=pairs,
+        margins=margins_of(margin),
+        primary=names(primary) or (),
+        adjust=adjust,
         sources=sources_of(label_source),
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None

@@ -48,6 +48,9 @@ class AuditOptions:
     age_bands: tuple[float, ...] | None
     max_cells: int
     pairs: Literal["auto", "all"]
+    margins: Mapping[str, float]
+    primary: tuple[str, ...]
+    adjust: Literal["max_t", "holm", "bh"]
     sources: Mapping[str, str]
 
 

@@ -40,6 +40,16 @@ def sources_of(texts: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
+def margins_of(texts: Sequence[str] | None) -> dict[str, float]:
+    """Read ``METRIC=VALUE`` texts of ``--margin``."""
+    found = pairs_of(texts, "--margin", "METRIC=VALUE, such as mae=0.5")
+    values = {name: numbers(text, f"--margin {name}=") or () for name, text in found.items()}
+    for name, value in values.items():
+        if len(value) != 1:
+            raise InputError(f"--margin {name}={found[name]}: must be one number, such as 0.5")
+    return {name: value[0] for name, value in values.items()}
+
+
 def names(text: str | None) -> tuple[str, ...] | None:
     """Read ``a,b,c``."""
     return tuple(part.strip() for part in text.split(",")) if text is not None else None

@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from audit.result import AuditResult, MetricRow, RangeGap
+from audit.result import AuditResult
+from audit.rows import MetricRow, RangeGap
 from reports.lookup import headline, metric_row, range_gap
 
 

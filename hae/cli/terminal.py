@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from audit.result import AuditResult, Group, RangeGap
+from audit.result import AuditResult
+from audit.rows import Group, RangeGap
 from hae.cli.summary import overall, worst_and_best
 from reports.format import EVERYONE, METRIC_TITLES, estimate, note_words, number, plural, unit_word
 from reports.lookup import headline, metric_row, unit

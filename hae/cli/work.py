@@ -82,7 +82,7 @@ def _with_pairs_apart(result: AuditResult, path: Path) -> AuditResult:
     """Write every gap as CSV; the record lists the largest of them."""
     from audit.files import write_text
     from audit.gaps import listed_pairs
-    from audit.result import Concern
+    from audit.rows import Concern
 
     write_text(path, result.to_frame("gaps").to_csv(index=False))
     listed = listed_pairs(result.gaps)

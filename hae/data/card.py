@@ -11,7 +11,7 @@ from pydantic import Field
 
 from audit.errors import InputError
 from audit.files import write_text
-from audit.result import LabelSource
+from audit.rows import LabelSource
 from audit.tables import file_hash
 from hae.config import Strict
 from hae.data.core import Manifest, faces_hash

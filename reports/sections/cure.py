@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from audit.result import AuditResult, Group
+from audit.result import AuditResult
+from audit.rows import Group
 from reports.blocks import Block, Cell, Column, Facts, Heading, Prose, Section, Table, table
 from reports.format import combination_label, count, group_value, number, plain, row_estimate
 from reports.lookup import groups_in_order, headline, metric_row, unit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.result import AuditResult, CurveRow, Group
+from audit.result import AuditResult
+from audit.rows import CurveRow, Group
 from reports.blocks import Cell, Column, Table, table
 from reports.figures import Line, Point
 from reports.format import count, estimate, group_label, number, plural

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.result import AuditResult, FairnessRow, Group
+from audit.result import AuditResult
+from audit.rows import FairnessRow, Group
 from reports.blocks import Block, Cell, Column, Heading, Prose, Section, Table, table
 from reports.format import (
     combination_label,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.result import AggregateGap, AuditResult, Gap
+from audit.result import AuditResult
+from audit.rows import AggregateGap, Gap
 from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (

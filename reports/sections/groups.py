@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from audit.result import AuditResult, Group, MetricRow, RangeGap
+from audit.result import AuditResult
+from audit.rows import Group, MetricRow, RangeGap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from audit.result import AuditResult, Group, MetricRow
+from audit.result import AuditResult
+from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, table
 from reports.figures import ROW_HEIGHT, Grid, heat
 from reports.format import (

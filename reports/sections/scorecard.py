@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from audit.result import AuditResult, Group, MetricRow, RangeGap
+from audit.result import AuditResult
+from audit.rows import Group, MetricRow, RangeGap
 from reports.blocks import Block, Card, Cards, Notice, Prose, Section, Side, Tile, Tiles
 from reports.format import (
     combination_label,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit.result import AuditResult, Gap, MetricRow
+from audit.result import AuditResult
+from audit.rows import Gap, MetricRow
 from reports.blocks import Cell, Prose, Section, table
 from reports.format import (
     combination_label,

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from audit.result import AuditResult, MetricRow
+from audit.result import AuditResult
+from audit.rows import MetricRow
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 CLASSES = ("angry", "happy", "neutral", "sad")

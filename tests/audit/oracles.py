@@ -15,7 +15,7 @@ import numpy as np
 
 from audit import AuditResult, Predictions, audit, predictions_from_frame, read_predictions
 from audit.bands import band_label, parse_band
-from audit.result import Group
+from audit.rows import Group
 from tests.audit.frames import BY, DATA, age_table, cured_table, expression_table, interval_table
 from tests.audit.oracle_age import AGE
 from tests.audit.oracle_expression import EXPRESSION

@@ -14,7 +14,7 @@ from audit import AuditResult, audit, predictions_from_frame
 from audit.disparity import rates_of, values_of
 from audit.metrics.fairness import nmi, npmi, nsd
 from audit.metrics.fairness_list import STATISTICS
-from audit.result import FairnessRow
+from audit.rows import FairnessRow
 from tests.audit.compare import close
 from tests.audit.frames import CLASSES, expression_table, metric
 

@@ -13,15 +13,8 @@ from pydantic import ValidationError
 from audit import AuditResult, InputError
 from audit.notes import NOTES, WARNING_CODES
 from audit.predictions import predictions_schema
-from audit.result import (
-    AggregateGap,
-    Concern,
-    MetricRow,
-    PairGap,
-    RangeGap,
-    RestGap,
-    write_text,
-)
+from audit.result import write_text
+from audit.rows import AggregateGap, Concern, MetricRow, PairGap, RangeGap, RestGap
 
 RESULTS = ["age_result", "expression_result"]
 
