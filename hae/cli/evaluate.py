@@ -7,6 +7,25 @@ from typing import Annotated, Literal
 
 import typer
 
+from hae.cli.flags import (
+    FAILED_HELP,
+    Adjust,
+    AgeBands,
+    By,
+    Classes,
+    Estimand,
+    Join,
+    Logits,
+    Map,
+    Margin,
+    MaxCells,
+    MinN,
+    NBoot,
+    On,
+    Seed,
+    Task,
+)
+
 MODEL_HELP = "MODEL.safetensors, zoo:NAME or a TOML spec. None and no table: the embedded example."
 DATA_HELP = "Faces: fairface:FOLDER, manifest:TABLE, rendered:default; see data list."
 Option = typer.Option
@@ -20,52 +39,32 @@ def evaluate(
     predictions: Annotated[
         list[Path] | None, Option(metavar="FILE", help="A CSV or Parquet table of predictions.")
     ] = None,
-    task: Annotated[
-        Literal["age", "expression"] | None,
-        Option(help="What is predicted; by default what the model or the table's columns say."),
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        Option("--map", metavar="OURS=THEIRS", help="Our name for a column: age=age_labels."),
-    ] = None,
-    join: Annotated[Path | None, Option(metavar="TRUTH", help="A table of the truth.")] = None,
-    on: Annotated[str | None, Option(metavar="KEY", help="The column to join on.")] = None,
-    failed_when: Annotated[
-        str | None, Option(metavar="CONDITION", help="Rows that failed: 'face_confidence == 0'.")
-    ] = None,
-    logits: Annotated[str | None, Option(metavar="COLUMN", help="Scores before softmax.")] = None,
-    classes: Annotated[str | None, Option(metavar="A,B,...", help="Class order.")] = None,
-    by: Annotated[
-        list[str] | None,
-        Option(metavar="ATTRIBUTE[,...]", help="Groups: gender, or gender,race together."),
-    ] = None,
-    age_bands: Annotated[
-        str | None, Option(metavar="0,13,...", help="Edges of the age groups, years.")
-    ] = None,
+    task: Task = None,
+    map_: Map = None,
+    join: Join = None,
+    on: On = None,
+    failed_when: Annotated[str | None, Option(metavar="CONDITION", help=FAILED_HELP)] = None,
+    logits: Logits = None,
+    classes: Classes = None,
+    by: By = None,
+    age_bands: AgeBands = None,
     label_source: Annotated[
         list[str] | None,
         Option(metavar="NAME=SOURCE", help="self_reported, perceived, predicted or unknown."),
     ] = None,
-    margin: Annotated[
-        list[str] | None,
-        Option(metavar="METRIC=VALUE", help="Largest gap that would not matter: mae=0.5."),
-    ] = None,
+    margin: Margin = None,
     primary: Annotated[
         str | None, Option(metavar="METRIC,...", help="Named beforehand; the rest explores.")
     ] = None,
-    adjust: Annotated[
-        Literal["max_t", "holm", "bh"], Option(help="Correction for the many groups tested.")
-    ] = "max_t",
-    estimand: Annotated[
-        Literal["image", "subject"], Option(help="Mean over faces, or over persons.")
-    ] = "image",
+    adjust: Adjust = "max_t",
+    estimand: Estimand = "image",
     pairs: Annotated[
         Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
     ] = "auto",
-    min_n: Annotated[int, Option(min=2, help="Fewer persons than this are not tested.")] = 30,
-    max_cells: Annotated[int, Option(min=1, help="Most intersections of attributes.")] = 20_000,
-    n_boot: Annotated[int, Option(min=0, help="Bootstrap replicates.")] = 1000,
-    seed: Annotated[int, Option(min=0, help="Seed of the bootstrap.")] = 0,
+    min_n: MinN = 30,
+    max_cells: MaxCells = 20_000,
+    n_boot: NBoot = 1000,
+    seed: Seed = 0,
     json: Annotated[bool, Option("--json", help="A JSON summary on stdout.")] = False,
     out: Annotated[
         Path | None, Option(metavar="DIR", help="Default: runs/ and the name of the model.")
