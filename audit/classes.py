@@ -144,9 +144,23 @@ def _check_sums(proba: FloatArray, place: str) -> None:
         )
 
 
+def as_classes(column: pd.Series, place: str) -> pd.Series:
+    """The classes that a column names, without blanks around them; missing where there is none."""
+    texts = as_text(column, place).str.strip()
+    return texts.mask(texts == "")
+
+
+def are_places(column: pd.Series, classes: Sequence[str], place: str) -> bool:
+    """Whether a column has numbers where the classes have names: places in their order."""
+    if all(name.isdecimal() for name in classes):
+        return False
+    values = {str(value) for value in as_classes(column, place).dropna().unique()}
+    return bool(values) and not values & {*classes} and all(map(str.isdecimal, values))
+
+
 def class_codes(column: pd.Series, classes: tuple[str, ...], place: str) -> IntArray:
     """Index of each row's class, -1 where the cell is empty; names or indices are accepted."""
-    texts = as_text(column, place)
+    texts = as_classes(column, place)
     codes, values = pd.factorize(texts)
     known = {name: index for index, name in enumerate(classes)}
     by_name = all(value in known for value in values)

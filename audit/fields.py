@@ -10,8 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.classes import class_codes, observed_classes, read_probabilities
-from audit.columns import AgeColumn, as_ages, as_number, as_text, checked_estimate, checked_truth
+from audit.classes import (
+    are_places,
+    as_classes,
+    class_codes,
+    observed_classes,
+    read_probabilities,
+)
+from audit.columns import AgeColumn, as_ages, as_number, checked_estimate, checked_truth
 from audit.cure import COLUMNS, read_cure, read_raw
 from audit.errors import InputError
 from audit.rows import Concern
@@ -90,7 +96,7 @@ def expression_fields(
     names = (
         scores.classes
         if scores is not None
-        else tuple(classes or observed_classes(*(as_text(frame[name], place) for name in text)))
+        else tuple(classes or observed_classes(*(as_classes(frame[name], place) for name in text)))
     )
     if not names:
         raise InputError(
@@ -100,6 +106,11 @@ def expression_fields(
     if len(set(names)) != len(names):
         raise InputError(f"{place}: class names must be distinct, got {', '.join(names)}")
     y_true = class_codes(frame["expression"], names, place)
+    if classes is None and are_places(frame["expression"], names, place):
+        message = f"expressions are numbers, read as places in {', '.join(names)}, from 0"
+        warnings.append(
+            Concern(code="classes_by_place", severity="warning", message=message, where=place)
+        )
     best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)
     y_pred = class_codes(frame["expression_pred"], names, place) if has_pred else best
     assert y_pred is not None

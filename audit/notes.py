@@ -56,6 +56,7 @@ WARNING_CODES: dict[str, str] = {
     "nll_floored": "some true classes have probability 0; floored in nll",
     "pred_not_argmax": "the predicted class is not the most probable one",
     "unknown_group": "some faces have no value of an attribute; shown as unknown",
+    "classes_by_place": "labels are numbers, read as places in the order of the class scores",
     "classes_unseen": "some classes never occur as truth",
     "mixed_truth": "bands and single years are mixed; a single year is [n, n + 1)",
     "small_groups": "some groups have fewer persons than min_n and are not tested",

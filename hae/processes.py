@@ -33,6 +33,7 @@ def everybodys(values: Tensor) -> Tensor:
     if w == 1:
         return values
     own = distributed.get_rank() * len(values)
-    loud = w * values - (w - 1) * values.detach()
+    still = values.detach()
+    loud = still + w * (values - still)  # just the values, so that no process ranks them otherwise
     whole = gathered(values)
     return torch.cat([whole[:own], loud, whole[own + len(values) :]])

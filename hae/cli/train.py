@@ -113,6 +113,7 @@ def expression(
     Writes DIR/model.safetensors; DIR/training.parquet, what became of every training label, for
     evaluate --predictions; DIR/relabels.csv, every change of a label.
     """
+    from audit.errors import InputError
     from hae.cli.training import order_of, run_training
     from hae.training.train_expression import train_expression
 
@@ -120,4 +121,6 @@ def expression(
     more = [f"expression.{name}={value}" for name, value in wanted.items() if value is not None]
     settings = [*(set_ or []), *more]
     order = order_of(data, split, val_split, map_, config, settings, out, init, cache, devices)
+    if noise is not None and not order.config.expression.label_noise:
+        raise InputError(f"--noise {noise}: goes with --label-noise SHARE")
     run_training(train_expression, order)

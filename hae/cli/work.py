@@ -164,9 +164,27 @@ def _truth(manifest: Manifest, predictor: Predictor, task: str) -> Predictions:
     from audit.predictions import predictions_from_frame
 
     column = "age_pred" if task == "age" else "expression_pred"
+    if task == "expression":
+        _check_classes(manifest, predictor)
     frame = manifest.frame.drop(columns="path").assign(**{column: None})
     classes = predictor.classes or None
     return predictions_from_frame(frame, task=task, place=manifest.label, classes=classes)
+
+
+def _check_classes(manifest: Manifest, predictor: Predictor) -> None:
+    """Refuse labels that the model does not know: numbers too, for each data set has its own."""
+    from audit.classes import as_classes
+
+    if "expression" not in manifest.frame.columns:
+        return  # said when the table is read
+    found = as_classes(manifest.frame["expression"], manifest.label).dropna()
+    strange = sorted({*found} - {*predictor.classes})
+    if strange:
+        raise InputError(
+            f"data set {manifest.label}: its expression {strange[0]!r} is none of the model's, "
+            f"which are {', '.join(predictor.classes)}; name them so in the table, or leave such "
+            "faces out"
+        )
 
 
 def check_file_target(path: Path, option: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from hae.config import RunConfig
 from hae.inference import ExpressionScores, score_faces, view_tensor
 from hae.models.expression import ExpressionModel
-from hae.training.batches import Batches, run_batches
+from hae.training.batches import Batches, FloatArray, run_batches
 from hae.training.faces import Faces
 from hae.training.relabels import Relabels
 from hae.views import draw_views
@@ -40,14 +40,15 @@ class ExpressionTask:
 
     def __post_init__(self) -> None:
         self.one_view = self.config.model.views.model_copy(update={"k": 1})
+        self.weights: FloatArray | None = None
+        if self.config.expression.balanced:
+            # once: a resumed run draws its faces by the labels of the beginning, as the whole one
+            label = self.relabels.label.cpu().numpy()
+            self.weights = 1.0 / np.bincount(label)[label]
 
     def batches(self, world: int, rank: int) -> Batches:
         """The training batches of one process."""
-        weights = None
-        if self.config.expression.balanced:
-            label = self.relabels.label.cpu().numpy()
-            weights = 1.0 / np.bincount(label)[label]
-        return run_batches(self.train.sample, self._fetch, self.config, world, rank, weights)
+        return run_batches(self.train.sample, self._fetch, self.config, world, rank, self.weights)
 
     def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
         faces = self.train

@@ -95,7 +95,7 @@ class Parts:
     unreadable: int
 
 
-def open_run(order: Order) -> bool:
+def open_run(order: Order, task: str) -> bool:
     """Begin a run in its folder, or find it there; True where it is finished already.
 
     A run that has not saved anything yet may be begun anew with another config.
@@ -103,9 +103,11 @@ def open_run(order: Order) -> bool:
     Raises
     ------
     InputError
-        The folder holds a run with another config, data, first weights or number of devices.
+        The folder holds a run of another task or with another config, data, first weights or number
+        of devices.
     """
     wanted = {
+        "task": task,
         "config": order.config.model_dump(mode="json"),
         "train": order.states[0],
         "validation": order.states[1] if order.validation else None,
@@ -120,7 +122,8 @@ def open_run(order: Order) -> bool:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise InputError(f"{path}: is no JSON; delete {order.out} to begin anew") from None
-        changed = sorted(_changed(wanted, found))
+        known = {"task": task} | found if isinstance(found, dict) else found  # older runs name none
+        changed = sorted(_changed(wanted, known))
         if changed:
             raise InputError(
                 f"{order.out}: holds a run that differs in {', '.join(changed[:5])}; give another "

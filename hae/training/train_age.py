@@ -53,7 +53,7 @@ def train_age(order: Order, report: Report) -> Path:
         split is empty or shares people with the other, or the first weights do not fit.
     """
     path = order.out / CHECKPOINT
-    if open_run(order):
+    if open_run(order, "age"):
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     parts = load_parts(order, report, truth=True)

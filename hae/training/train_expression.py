@@ -55,11 +55,11 @@ def train_expression(order: Order, report: Report) -> Path:
     ------
     InputError
         The folder holds another run, a face has no expression, the classes of the two parts
-        disagree, votes sum to zero, a part is empty or shares people with the other, or the first
-        weights do not fit.
+        disagree, votes sum to zero, a part is empty or shares people with the other, the first
+        weights do not fit, or the config asks for what only an age model does.
     """
     path = order.out / CHECKPOINT
-    if open_run(order):
+    if open_run(order, "expression"):
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     labels = read_labels(order.train)
@@ -67,18 +67,27 @@ def train_expression(order: Order, report: Report) -> Path:
     if order.validation is not None:
         judged = read_labels(order.validation, labels.classes)
     settings, config = order.config.expression, order.config
+    if config.embed_views:
+        raise InputError("embed_views: an expression model trains on images; set it to 0")
     if settings.soft_labels and labels.votes is None:
         raise InputError(
             f"expression.soft_labels: data set {order.train.label} has no votes "
             f"(votes_{labels.classes[0]}, ...); set it to false"
         )
     parts = load_parts(order, report, truth=False)
-    Plan(parts.train.sample, config.batch_size, config.seed, order.devices)
+    plan = Plan(parts.train.sample, config.batch_size, config.seed, order.devices)
+    _tell_epochs(plan, order, report)
     true = labels.of(parts.train.sample)
     given = noisy(true, parts.train, labels, order)
     torch.manual_seed(config.seed)
     model = ExpressionModel(config.model, settings, len(labels.classes))
     init = begin(model, model.backbone.network, order, report)
+    parent = order.parent
+    if parent is not None and parent.task == "expression" and parent.classes != labels.classes:
+        report.notice(
+            f"first weights {init.source}: told {', '.join(parent.classes)}; here the classes are "
+            f"{', '.join(labels.classes)}, in this order: the classifier has to learn them anew"
+        )
     relabels = Relabels.of(_target(given, labels, parts.train, settings), torch.from_numpy(given))
     task = ExpressionTask(
         model, config, parts.train, parts.validation, relabels, judged.of(parts.validation.sample)
@@ -101,6 +110,17 @@ def train_expression(order: Order, report: Report) -> Path:
         write_checkpoint(path, header, {f"model.{name}": v for name, v in tensors.items()})
         close_run(order)
     return path
+
+
+def _tell_epochs(plan: Plan, order: Order, report: Report) -> None:
+    """Say so where the run ends before the first label may change."""
+    settings, config = order.config.expression, order.config
+    epochs = -(-config.steps * config.accumulate // plan.per_epoch)
+    if settings.cure and settings.relabel != "off" and epochs < settings.relabel_from:
+        report.notice(
+            f"labels may change from epoch {settings.relabel_from} on (expression.relabel_from), "
+            f"but the run ends in epoch {epochs} ({plan.per_epoch:,} steps each): none will change"
+        )
 
 
 def noisy(true: IntArray, faces: Faces, labels: Labels, order: Order) -> IntArray:
@@ -134,8 +154,15 @@ def _difficulty(faces: Faces, labels: Labels, order: Order) -> npt.NDArray[np.fl
     keys = text_keys(frame["sample_id"].tolist(), "sample")
     by_key = np.argsort(keys, kind="stable")
     place = by_key[np.searchsorted(keys[by_key], faces.sample)]
-    drawn = pd.to_numeric(frame[AMBIGUITY], errors="coerce").to_numpy(np.float64)
-    return difficulty_of(sharp, drawn[place])
+    drawn = pd.to_numeric(frame[AMBIGUITY], errors="coerce").to_numpy(np.float64)[place]
+    wrong = (drawn < 0) | (drawn > 1)
+    if wrong.any():
+        raise InputError(
+            f"data set {order.train.label}: its column {AMBIGUITY!r} holds {drawn[wrong][0]:g}, "
+            "must be 0 to 1 (how much of another expression a face shows; noise 'instance' reads "
+            "it); rename the column"
+        )
+    return difficulty_of(sharp, drawn)
 
 
 def _target(

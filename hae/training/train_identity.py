@@ -53,7 +53,7 @@ def train_identity(order: Order, report: Report) -> Path:
             "model.backbone.frozen: identity training is for the backbone; set it to false"
         )
     path = order.out / CHECKPOINT
-    if open_run(order):
+    if open_run(order, "identity"):
         report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     parts = load_parts(order, report, truth=False, split=hold_out_photos)

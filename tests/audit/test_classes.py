@@ -126,6 +126,29 @@ def test_names_or_indices() -> None:
     assert predictions_from_frame(many, task="expression").classes == ("2", "9", "10")
 
 
+def test_numbers_beside_named_scores_are_places_and_said() -> None:
+    """Every data set numbers its own, so that the order of the columns may not be theirs."""
+    frame = pd.DataFrame({"expression": [0, 1], "prob_sad": [0.9, 0.2], "prob_happy": [0.1, 0.8]})
+    result = audit(frame, task="expression", by=[], n_boot=0)
+    assert metric(result, "accuracy").value == 1.0  # 0 is sad
+    (found,) = [w for w in result.warnings if w.code == "classes_by_place"]
+    assert found.message == "expressions are numbers, read as places in sad, happy, from 0"
+    given = predictions_from_frame(frame, task="expression", classes=["sad", "happy"])
+    named = frame.assign(expression=["sad", "happy"])
+    for table in (given, predictions_from_frame(named, task="expression")):
+        assert "classes_by_place" not in [w.code for w in table.warnings]
+
+
+def test_blanks_around_a_class_are_none_of_it() -> None:
+    frame = pd.DataFrame(
+        {"expression": ["sad ", " happy", "  "], "expression_pred": ["sad", "sad", "sad"]}
+    )
+    table = predictions_from_frame(frame, task="expression")
+    assert table.classes == ("happy", "sad")
+    row = metric(audit(table, by=[], n_boot=0), "accuracy")
+    assert (row.value, row.n, row.n_unlabelled) == (0.5, 2, 1)
+
+
 def test_round_trip_of_logits_and_open_bands(tmp_path: Path) -> None:
     table = _logit_tables()["JSON cells"]
     write_predictions(table, tmp_path / "p.parquet")

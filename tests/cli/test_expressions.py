@@ -54,6 +54,7 @@ def test_train_tell_and_audit(hae_audit: Command, tmp_path: Path) -> None:
         (("--set", "expression.cure=true", "--set", "expression.label_smoothing=0.1"),
          "label_smoothing is a baseline's"),
         (("--set", "expression.relabel=high"), "relabel"),
+        (("--noise", "pair"), "--noise pair: goes with --label-noise SHARE"),
         (("--map", "expression=path2"), "path2"),
     ],
 )  # fmt: skip
@@ -73,6 +74,23 @@ def test_data_without_expressions_is_told(hae_audit: Command, tmp_path: Path) ->
     done = hae_audit("train", "expression", "--data", f"manifest:{table}", "--out", "run",
                      *settings())  # fmt: skip
     assert "has no column 'expression'; name it with --map" in refused(done)
+
+
+@pytest.mark.parametrize(
+    ("anger", "sadness"),
+    # numbers too: data sets number the same classes in different orders
+    [("anger", "wrath"), ("5", "2")],
+)
+def test_classes_of_a_checkpoint_and_its_data_must_agree(
+    anger: str, sadness: str, hae_audit: Command, tmp_path: Path
+) -> None:
+    path = write_squares(tmp_path / "squares", people=4)
+    frame = pd.read_csv(path)
+    frame["expression"] = frame["expression"].replace({"anger": anger, "sadness": sadness})
+    frame.to_csv(path, index=False)
+    done = hae_audit("evaluate", "zoo:example-expression", "--data", f"manifest:{path}")
+    assert f"its expression {sadness!r} is none of the model's, which are anger," in refused(done)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_expression_model_knows_no_ages(hae_audit: Command) -> None:

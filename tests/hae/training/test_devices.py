@@ -69,10 +69,10 @@ def test_two_processes_of_4_make_the_step_of_one_of_8() -> None:
 def test_another_number_of_devices_may_not_go_on(tmp_path: Path) -> None:
     table = write_faces(tmp_path / "faces", people=4, size=16)
     one = order(table, tmp_path / "run", *SHORT)
-    assert not open_run(one)
+    assert not open_run(one, "age")
     (one.out / "resume.ckpt").write_text("")
     with pytest.raises(InputError, match=r"holds a run that differs in devices; give another"):
-        open_run(replace(one, devices=2))
+        open_run(replace(one, devices=2), "age")
 
 
 def test_two_processes_write_one_checkpoint(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +25,7 @@ from hae.predict import predict
 from hae.training.callbacks import Saving
 from hae.training.cure_table import LOG, TABLE, read_relabels
 from hae.training.labels import read_labels
-from hae.training.run import Order
+from hae.training.run import RUN, Order, open_run
 from hae.training.train_expression import train_expression
 from tests.hae.training.toys import Told
 
@@ -155,10 +156,8 @@ def test_the_cure_is_audited_by_group(noisy: Path, tmp_path: Path) -> None:
         assert f'"metric": "{name}"' in record, name
 
 
-@pytest.mark.parametrize("step", [7, 21])
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
-    step: int, table: Path, noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def stopped(asked: Order, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until a step after it was saved or not, as if the power had failed there."""
     ended = Saving.on_train_batch_end
 
     def stop(self: Saving, trainer: Trainer, *rest: object) -> None:
@@ -169,10 +168,29 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
     with monkeypatch.context() as patch:
         patch.setattr(Saving, "on_train_batch_end", stop)
         with pytest.raises(RuntimeError, match="power"):
-            train_expression(order(table, tmp_path, NOISY), Told())
+            train_expression(asked, Told())
+
+
+@pytest.mark.parametrize("step", [7, 21])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
+    step: int, table: Path, noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(order(table, tmp_path, NOISY), step, monkeypatch)
     train_expression(order(table, tmp_path, NOISY), Told())
     for name in (CHECKPOINT, LOG, TABLE):
         assert (tmp_path / name).read_bytes() == (noisy / name).read_bytes(), name
+
+
+def test_balanced_draws_stay_those_of_the_given_labels_after_a_stop(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels have changed by then; draws by the changed ones would be of another run."""
+    whole, parts = (order(table, tmp_path / n, NOISY | {"balanced": True}) for n in ("a", "b"))
+    train_expression(whole, Told())
+    stopped(parts, 21, monkeypatch)
+    train_expression(parts, Told())
+    for name in (CHECKPOINT, LOG, TABLE):
+        assert (whole.out / name).read_bytes() == (parts.out / name).read_bytes(), name
 
 
 def test_the_order_of_rows_does_not_matter(table: Path, noisy: Path, tmp_path: Path) -> None:
@@ -223,19 +241,6 @@ def test_classes_of_the_validation_data_must_be_known(table: Path, tmp_path: Pat
         train_expression(asked, Told())
 
 
-def test_classes_of_a_checkpoint_and_its_data_must_agree(
-    noisy: Path, table: Path, tmp_path: Path
-) -> None:
-    labels = pd.read_csv(table)["expression"].replace("anger", "wrath")
-    strange = mended(table, tmp_path, expression=labels)
-    command = [sys.executable, "-m", "hae.cli", "evaluate", str(noisy / CHECKPOINT)]
-    command += ["--data", f"manifest:{strange}", "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert "wrath" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
 def test_votes_that_sum_to_zero_are_named(table: Path, tmp_path: Path) -> None:
     votes = {f"votes_{name}": [0, *[1] * 95] for name in COLOURS}
     with pytest.raises(
@@ -248,6 +253,53 @@ def test_identical_ids_are_refused(table: Path, tmp_path: Path) -> None:
     path = mended(table, tmp_path, sample_id="same")
     with pytest.raises(InputError, match="occurs more than once"):
         read_data(f"manifest:{path}")
+
+
+def test_what_an_age_model_alone_does_is_refused(table: Path, tmp_path: Path) -> None:
+    asked = order(table, tmp_path)
+    frozen = asked.config.model.backbone.model_copy(update={"frozen": True})
+    model = asked.config.model.model_copy(update={"backbone": frozen})
+    config = asked.config.model_copy(update={"embed_views": 8, "model": model})
+    with pytest.raises(InputError, match="embed_views: an expression model trains on images"):
+        train_expression(replace(asked, config=config), Told())
+
+
+def test_the_folder_of_another_task_is_refused(noisy: Path, table: Path, tmp_path: Path) -> None:
+    asked = order(table, noisy, NOISY)
+    with pytest.raises(InputError, match="holds a run that differs in task"):
+        open_run(asked, "age")
+    found = json.loads((noisy / RUN).read_text())
+    (tmp_path / CHECKPOINT).write_bytes((noisy / CHECKPOINT).read_bytes())
+    (tmp_path / RUN).write_text(json.dumps({k: v for k, v in found.items() if k != "task"}))
+    assert open_run(replace(asked, out=tmp_path), "expression")  # runs of earlier versions
+
+
+@pytest.mark.parametrize(("change", "told"), [(0, False), (1, True)])
+def test_a_run_that_ends_before_labels_may_change_says_so(
+    change: int, told: bool, table: Path, tmp_path: Path, noisy: Path
+) -> None:
+    per_epoch = read_header(noisy / CHECKPOINT).provenance.faces // 16
+    last = -(-30 // per_epoch)  # 30 steps of 16 faces
+    said = Told()
+    train_expression(order(table, tmp_path, {"relabel_from": last + change}), said)
+    assert any("labels may change from epoch" in text for text in said.notices) == told
+
+
+def test_first_weights_of_other_classes_are_told(noisy: Path, table: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(table)["expression"].replace("anger", "wrath")
+    asked = order(mended(table, tmp_path, expression=labels), tmp_path)
+    said = Told()
+    train_expression(replace(asked, init=noisy / CHECKPOINT), said)
+    told = "told anger, sadness, neutral; here the classes are sadness, neutral, wrath"
+    assert any(told in text for text in said.notices)
+
+
+def test_an_ambiguity_beyond_its_scale_is_named(table: Path, tmp_path: Path) -> None:
+    path = mended(table, tmp_path, ambiguity=3)
+    frame = pd.read_csv(path)  # votes would say how hard a face is
+    frame.drop(columns=[name for name in frame if name.startswith("votes_")]).to_csv(path)
+    with pytest.raises(InputError, match="its column 'ambiguity' holds 3, must be 0 to 1"):
+        train_expression(order(path, tmp_path, {"label_noise": 0.2, "noise": "instance"}), Told())
 
 
 def test_soft_labels_need_votes(table: Path, tmp_path: Path) -> None:
