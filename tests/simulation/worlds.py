@@ -93,7 +93,9 @@ def _gap(block: Block, metric, a, b) -> Contrast:
 def _setting() -> Setting:
     layout = age_layout()
     metrics = tuple(m for m in age_metrics() if m.name in {"mae", "cs5"})
-    return Setting(metrics, {}, layout, np.arange(layout.size), 0, 0, 2, all_pairs=False)
+    return Setting(
+        metrics, {}, layout, np.arange(layout.size), 0, 0, 2, all_pairs=False, adjust="holm"
+    )
 
 
 def _blocks(world: World, runs: int, seed: int, *, by_person: bool) -> Iterator[tuple]:
