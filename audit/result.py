@@ -7,15 +7,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from audit.errors import InputError
 from audit.files import write_text
+from audit.record import read_record, record_text, rows_frame
 from audit.rows import (
     Better,
     Concern,
@@ -129,24 +128,15 @@ class AuditResult(Record):
         Groups become text columns (``group.gender``, ``a.gender``, ...); a column that a row does
         not have is ``NaN`` or ``None`` there. ``scope`` tells "everyone" from an unknown group.
         """
-        rows = [_flat(row.model_dump(by_alias=True, mode="json")) for row in getattr(self, table)]
-        frame = pd.DataFrame(rows)
+        frame = rows_frame(getattr(self, table))
         if table in {"metrics", "curves"}:
             scopes = [",".join(row.group) or "everyone" for row in getattr(self, table)]
             frame.insert(0, "scope", scopes)
-        leading = [
-            name
-            for name in frame.columns
-            if name in {"scope", "metric", "class", "kind"}
-            or name.startswith(("group.", "a.", "b."))
-        ]
-        return frame[[*leading, *(name for name in frame.columns if name not in leading)]]
+        return frame
 
     def to_json(self) -> str:
         """The record as JSON text, a row a line: same record, same bytes, never a bare NaN."""
-        content = self.model_dump(by_alias=True, mode="json")
-        parts = [f" {_dumps(key)}: {_lines(value)}" for key, value in content.items()]
-        return "{\n" + ",\n".join(parts) + "\n}\n"
+        return record_text(self)
 
     def write(self, path: Path) -> None:
         """Write ``audit.json`` whole or not at all."""
@@ -161,49 +151,4 @@ class AuditResult(Record):
         InputError
             The file is missing, is no JSON, or does not follow the schema.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); give an audit.json") from None
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"{path} line {error.lineno}: is no complete JSON ({error.msg}); "
-                "run `hae-audit evaluate` again"
-            ) from None
-        found = content.get("schema") if isinstance(content, dict) else None
-        if found != SCHEMA:
-            raise InputError(
-                f"{path}: schema is {found!r}, must be {SCHEMA!r}; "
-                "use the hae-audit version that wrote it"
-            )
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                f"{path}: {where}: {first['msg']} ({error.error_count()} such errors); "
-                "see `hae-audit schema audit`"
-            ) from None
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _lines(value: Any) -> str:
-    if not isinstance(value, list) or not value:
-        return _dumps(value)
-    return "[\n" + ",\n".join(f"  {_dumps(row)}" for row in value) + "\n ]"
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{name}": text for name, text in value.items()}
-        else:
-            flat[key] = ",".join(value) if isinstance(value, list) else value
-    return flat
+        return read_record(cls, path, SCHEMA, "hae-audit evaluate")
