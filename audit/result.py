@@ -96,6 +96,7 @@ class Spec(Record):
     )
     metrics: dict[str, MetricSpec]
     fairness: dict[str, MetricSpec] = {}
+    aggregates: dict[str, MetricSpec] = Field(default={}, description="what each kind of spread is")
     curves: dict[str, str] = {}
 
 

@@ -147,7 +147,14 @@ class AggregateGap(_Gap):
     """One number for the spread of a metric over all groups of an attribute."""
 
     kind: Literal["sd_between", "tau2", "gini", "garbe", "fdr", "inequity", "gei_between"]
-    null_expected: Number = None
+    a: None = None
+    b: None = None
+    null_expected: Number = Field(
+        default=None, description="mean of the aggregate if the groups did not differ"
+    )
+    within: Number = Field(
+        default=None, description="gei_between only: the index within the groups"
+    )
 
 
 class AdjustedGap(_Gap):

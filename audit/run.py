@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.aggregates import aggregate_rows
 from audit.bands import DECADES, Band
 from audit.block import Adjust, Setting, build_block
 from audit.collect import Collected, collect_table, common_form, table_bands
@@ -293,6 +294,7 @@ def _work(
             rows = gap_rows(setting, block, resample(setting, block, weights))
             warnings += failure_warnings(rows)
             gaps += rows
+            gaps += aggregate_rows(setting, block, classes)
             if shards[0].task == "expression":
                 fairness += fairness_rows(setting, block, classes)
     return metrics, gaps, fairness, curves, warnings

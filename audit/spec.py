@@ -12,6 +12,7 @@ from audit.curves import DESCRIPTIONS
 from audit.errors import InputError
 from audit.groups import Grouping
 from audit.metrics.fairness_list import fairness_specs
+from audit.metrics.spread import spread_specs
 from audit.predictions import Predictions
 from audit.result import AttributeSpec, MetricSpec, Spec
 from audit.rows import CurveRow, LabelSource
@@ -79,5 +80,6 @@ def build_spec(
             for m in setting.metrics
         },
         fairness=fairness_specs() if first.task == "expression" and groupings else {},
+        aggregates=dict(spread_specs()) if groupings else {},
         curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
     )

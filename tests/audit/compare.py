@@ -8,7 +8,10 @@ from typing import Any
 
 from audit import AuditResult
 
-NUMBERS = ("value", "low", "high", "low_90", "high_90", "p", "debiased", "null_expected")
+NUMBERS = (
+    *("value", "low", "high", "low_90", "high_90", "p", "debiased", "null_expected", "within"),
+    *("pooled", "pooled_low", "pooled_high"),
+)
 COUNTS = ("n", "n_subjects", "m_eff", "n_failed", "n_unlabelled", "n_a", "n_b", "n_groups")
 
 

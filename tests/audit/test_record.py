@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from audit import AuditResult, InputError
+from audit.metrics.spread import spread_specs
 from audit.notes import NOTES, WARNING_CODES
 from audit.predictions import predictions_schema
 from audit.result import write_text
@@ -74,6 +75,7 @@ def test_gaps_are_a_union_by_kind(result: AuditResult) -> None:
         "vs_rest": RestGap,
         "worst_minus_best": RangeGap,
         "max_minus_min": RangeGap,
+        **dict.fromkeys(spread_specs(), AggregateGap),
     }
     assert {row.kind for row in again.gaps} <= set(kinds)
     for row in again.gaps:
