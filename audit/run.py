@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from audit.aggregates import aggregate_rows
-from audit.bands import DECADES, Band
+from audit.bands import DECADES
 from audit.block import Adjust, Setting, build_block
 from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
@@ -24,11 +21,9 @@ from audit.errors import InputError
 from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, combinations_of, grouping
-from audit.metrics.age import age_metrics, impossible
-from audit.metrics.age_features import age_layout
 from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
-from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
-from audit.metrics.scores import N_BINS, RAW_SUFFIX, score_metrics
+from audit.metrics.scores import N_BINS, RAW_SUFFIX
+from audit.options import check_names, check_options, setting_of
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
@@ -40,7 +35,6 @@ from audit.verdict import judged
 
 FloatArray = npt.NDArray[np.float64]
 Table = Predictions | pd.DataFrame
-_FAILURE_METRICS = ("_all",)
 
 
 def audit(
@@ -109,7 +103,7 @@ def audit(
     >>> [(row.group, row.value) for row in result.metrics if row.metric == "mae"]
     [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
     """
-    _check_options(n_boot, min_n, estimand, age_bands, pairs, adjust)
+    check_options(n_boot, min_n, estimand, age_bands, pairs, adjust)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
     shards = common_form(_tables(predictions, task))
@@ -120,8 +114,10 @@ def audit(
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
     table = collect_table(shards, names, edges, bands, estimand, max_cells)
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
-    setting = _setting(shards, table, bands, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
-    _check_names(setting, margins or {}, primary)
+    setting = setting_of(
+        shards, table, bands, n_boot, seed, min_n, adjust, all_pairs=pairs == "all"
+    )
+    check_names(setting, margins or {}, primary)
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
@@ -185,88 +181,6 @@ def _check_people(shards: Sequence[Predictions]) -> None:
         subjects = pd.concat([part[0] for part in parts], ignore_index=True)
         sources = pd.concat([part[1] for part in parts], ignore_index=True)
         check_sources(subjects, sources, "audit")
-
-
-def _check_options(
-    n_boot: int,
-    min_n: int,
-    estimand: str,
-    age_bands: Sequence[float] | None,
-    pairs: str,
-    adjust: str,
-) -> None:
-    if not isinstance(n_boot, int) or n_boot < 0 or min_n < 2:
-        raise InputError(f"--n-boot {n_boot} must be at least 0 and --min-n {min_n} at least 2")
-    if estimand not in {"image", "subject"}:
-        raise InputError(f"--estimand {estimand!r}: must be image or subject")
-    if pairs not in {"auto", "all"}:
-        raise InputError(f"--pairs {pairs!r}: must be auto or all")
-    if adjust not in get_args(Adjust):
-        raise InputError(f"--adjust {adjust!r}: must be one of {', '.join(get_args(Adjust))}")
-    if age_bands is not None and (
-        len(age_bands) == 0
-        or not all(map(math.isfinite, age_bands))
-        or age_bands[0] < 0
-        or any(low >= high for low, high in pairwise(age_bands))
-    ):
-        raise InputError(
-            f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
-            "such as 0,13,18,25,40,60"
-        )
-
-
-def _check_names(setting: Setting, margins: Mapping[str, float], primary: Sequence[str]) -> None:
-    known = sorted({metric.name for metric in setting.metrics})
-    for name, margin in margins.items():
-        check_metric(name, known, "--margin")
-        if not (math.isfinite(margin) and margin > 0):
-            raise InputError(f"--margin {name}={margin}: must be a number above 0")
-    for name in primary:
-        check_metric(name, known, "--primary")
-
-
-def check_metric(name: str, known: Sequence[str], option: str) -> None:
-    """Refuse a metric that this audit does not have, with the nearest names.
-
-    Raises
-    ------
-    InputError
-        With the option, the name and the nearest ones.
-    """
-    if name not in known:
-        near = get_close_matches(name, known) or known
-        raise InputError(f"{option} {name}: no such metric; did you mean {', '.join(near)}?")
-
-
-def _setting(
-    shards: Sequence[Predictions],
-    table: Collected,
-    bands: tuple[Band, ...],
-    n_boot: int,
-    seed: int,
-    min_n: int,
-    adjust: Adjust,
-    *,
-    all_pairs: bool,
-) -> Setting:
-    first = shards[0]
-    failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
-    if first.task == "age":
-        layout, metrics = age_layout(), age_metrics()
-        exact = [impossible(shard, bands) for shard in shards]
-        cannot = {name: note for part in exact for name, note in part.items()}
-        columns = np.arange(layout.size)
-    else:
-        layout = expression_layout(len(first.classes), first.extras)
-        metrics = expression_metrics(
-            first.classes, first.extras, class_mix(layout, table.sums.values.sum(axis=0))
-        )
-        no_scores = [metric.name for metric in score_metrics(len(first.classes))]
-        missing = any(shard.probabilities is None for shard in shards)
-        cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
-        columns = core_features(layout)
-    kept = tuple(m for m in metrics if failures or not m.name.endswith(_FAILURE_METRICS))
-    return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs, adjust)
 
 
 def _work(
