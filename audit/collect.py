@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.age_plan import AgePlan, plan_curves, plan_features
 from audit.bands import Band, parse_band
 from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
@@ -16,7 +17,7 @@ from audit.cure import COLUMNS, RAW
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
-from audit.metrics.age_features import age_features, is_exact, truth_bands
+from audit.metrics.age_features import is_exact, truth_bands
 from audit.metrics.expression import expression_features
 from audit.predictions import Predictions
 from audit.units import (
@@ -35,12 +36,16 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Collected:
-    """The sums of the whole table and what its attributes are."""
+    """The sums of the whole table and what its attributes are.
+
+    ``curves`` are the sparse sums of the curves by the same persons and cells, where there are any.
+    """
 
     sums: UnitSums
     attributes: tuple[str, ...]
     order: dict[str, dict[str, int]]
     n_unknown: dict[str, int]
+    curves: UnitSums | None = None
 
 
 def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
@@ -80,12 +85,31 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
 
 
 def _common_ages(shards: Sequence[Predictions]) -> list[Predictions]:
+    _check_distributions(shards)
     truths = _as_one([shard.truth for shard in shards], shards)
     estimates = _as_one([shard.estimate for shard in shards], shards)
     return [
         replace(shard, truth=truth, estimate=estimate)
         for shard, truth, estimate in zip(shards, truths, estimates, strict=True)
     ]
+
+
+def _check_distributions(shards: Sequence[Predictions]) -> None:
+    first = shards[0].distribution
+    for shard in shards[1:]:
+        other = shard.distribution
+        if (other is None) != (first is None):
+            raise InputError(
+                f"{shard.place}: only some shards have a predicted distribution (age_std or "
+                "prob_age_*); give it to all or to none"
+            )
+        if first is None or other is None:
+            continue
+        if (other.kind, other.centres) != (first.kind, first.centres):
+            raise InputError(
+                f"{shard.place}: its predicted distributions have other ages than those of "
+                f"{shards[0].place}; give every shard the same prob_age_* columns, or age_std"
+            )
 
 
 def _as_one(
@@ -120,11 +144,14 @@ def collect_table(
     bands: tuple[Band, ...],
     estimand: str,
     max_cells: int,
+    plan: AgePlan | None = None,
 ) -> Collected:
     """Sums of all shards by person and cell of the named attributes.
 
     The cells of an age table are also cut by age, for its curves, unless there would be too many.
+    ``plan`` says what an age table adds up; by default what every age table has.
     """
+    plan = plan or AgePlan(bands)
     keys, start = [], 0
     for shard in shards:
         samples = sample_keys(shard, start)
@@ -140,20 +167,28 @@ def collect_table(
         ages = [attribute(shard, "age", edges) for shard in shards]
         found = [[*row, age] for row, age in zip(found, ages, strict=True)]
         cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
-    parts = []
+    parts, curves = [], []
     for shard, (samples, units), weight, (cells, cell) in zip(
         shards, keys, weights, cut, strict=True
     ):
-        values = _features(shard, bands, weight)
+        values = _features(shard, plan, weight)
         rows = _rows(shard, samples, units, cell, weight)
         parts.append(collect(cells, cell, values, rows, units))
+        drawn = plan_curves(shard, plan, weight) if shard.task == "age" else None
+        if drawn is not None:
+            curves.append(collect(cells, cell, drawn, _no_rows(), units))
     by_name = {name: [row[i] for row in found] for i, name in enumerate(names)}
     return Collected(
         merge(parts),
         names,
         {name: _order(name, items) for name, items in by_name.items()},
         {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
+        merge(curves) if curves else None,
     )
+
+
+def _no_rows() -> Rows:
+    return Rows(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 def _order(name: str, found: Sequence[Attribute]) -> dict[str, int]:
@@ -177,9 +212,9 @@ def _weights(
     return np.split(share, np.cumsum([len(shard) for shard in shards])[:-1])
 
 
-def _features(shard: Predictions, bands: tuple[Band, ...], weight: FloatArray) -> Values:
+def _features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> Values:
     if shard.task == "age":
-        return age_features(shard, bands, weight)
+        return plan_features(shard, plan, weight)
     return expression_features(shard, weight)
 
 

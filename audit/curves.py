@@ -21,6 +21,12 @@ DESCRIPTIONS = {
     "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
     "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
     "95 % interval; falls with age by regression to the mean",
+    "pit": "x: lower edge of a bin of the probability integral transform F(true age), y: share of "
+    "the faces in it with a 95 % interval by person, z: the share if calibrated; high at both "
+    "ends: distributions too narrow, high in the middle: too wide, at one end: shifted",
+    "age_over_reliability": "class: an age in years, x: mean predicted probability of being at "
+    "least that old in an equal-width bin, y: share of faces who are, with a 95 % interval by "
+    "person, z: share of the faces in the bin",
     "within_band_accuracy_by_age": "x: lower edge of the true band in years, y: share of estimates "
     "in the true band with 95 % interval",
     "band_distance_by_age": "x: lower edge of the true band in years, y: mean distance of the "

@@ -208,19 +208,24 @@ def estimate(
 def _effective_faces(
     metric: Metric, n: FloatArray, value: FloatArray, var: FloatArray, who: Persons
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Faces for Wilson's interval: n / deff.
+    if metric.interval != "wilson":
+        return np.full(len(value), np.nan), np.zeros(len(value), dtype=np.bool_)
+    return wilson_faces(n, value, var, who.m, who.rarer)
+
+
+def wilson_faces(
+    n: FloatArray, value: FloatArray, var: FloatArray, m: FloatArray, rarer: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Faces for Wilson's interval, n / deff, and whether the rate shows no variation at all.
 
     At most m where fewer than 5 persons hold the rarer outcome; without any variance the m persons
     are m independent draws.
     """
-    none = np.zeros(len(value), dtype=np.bool_)
-    if metric.interval != "wilson":
-        return np.full(len(value), np.nan), none
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.minimum(np.where(var > 0, value * (1 - value) / var, np.inf), n)
-    n_eff = np.where(who.rarer < _RARE, np.minimum(n_eff, who.m), n_eff)
-    degenerate = ((value <= 0) | (value >= 1)) & (who.m > 1)
-    n_eff = np.where(degenerate, who.m, n_eff)
+    n_eff = np.where(rarer < _RARE, np.minimum(n_eff, m), n_eff)
+    degenerate = ((value <= 0) | (value >= 1)) & (m > 1)
+    n_eff = np.where(degenerate, m, n_eff)
     return np.where(n_eff > 0, n_eff, np.nan), np.asarray(degenerate, dtype=np.bool_)
 
 

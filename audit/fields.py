@@ -19,6 +19,7 @@ from audit.classes import (
 )
 from audit.columns import AgeColumn, as_ages, as_number, checked_estimate, checked_truth
 from audit.cure import COLUMNS, read_cure, read_raw
+from audit.distribution import read_distribution
 from audit.errors import InputError
 from audit.rows import Concern
 
@@ -28,7 +29,7 @@ BoolArray = npt.NDArray[np.bool_]
 def age_fields(
     frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Concern]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Truth and estimate of an age table, and the columns that held them."""
+    """Truth, estimate and predicted distribution of an age table, and their columns."""
     truth, truth_columns = _ages(frame, "age", place)
     estimate, columns = _ages(frame, "age_pred", place)
     checked_truth(truth, frame[truth_columns[0]], place)
@@ -47,7 +48,9 @@ def age_fields(
         warnings.append(
             Concern(code="negative_age_pred", severity="info", message=message, where=place)
         )
-    return {"truth": truth, "estimate": estimate}, [*truth_columns, *columns]
+    distribution, more = read_distribution(frame, estimate, place)
+    fields = {"truth": truth, "estimate": estimate, "distribution": distribution}
+    return fields, [*truth_columns, *columns, *more]
 
 
 def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[str]]:

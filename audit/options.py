@@ -10,12 +10,10 @@ from typing import get_args
 
 import numpy as np
 
-from audit.bands import Band
+from audit.age_plan import AgePlan, plan_impossible, plan_layout, plan_metrics
 from audit.block import Adjust, Setting
 from audit.collect import Collected
 from audit.errors import InputError
-from audit.metrics.age import age_metrics, impossible
-from audit.metrics.age_features import age_layout
 from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
 from audit.metrics.scores import score_metrics
 from audit.predictions import Predictions
@@ -85,7 +83,7 @@ def check_metric(name: str, known: Sequence[str], option: str) -> None:
 def setting_of(
     shards: Sequence[Predictions],
     table: Collected,
-    bands: tuple[Band, ...],
+    plan: AgePlan,
     n_boot: int,
     seed: int,
     min_n: int,
@@ -95,14 +93,13 @@ def setting_of(
 ) -> Setting:
     """What holds for the whole audit; metrics that cannot exist for these tables are marked.
 
-    ``table`` gives the class mix that accuracy is standardised to.
+    ``table`` gives the class mix that accuracy is standardised to, ``plan`` what an age table has.
     """
     first = shards[0]
     failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
     if first.task == "age":
-        layout, metrics = age_layout(), age_metrics()
-        exact = [impossible(shard, bands) for shard in shards]
-        cannot = {name: note for part in exact for name, note in part.items()}
+        layout, metrics = plan_layout(plan), plan_metrics(plan)
+        cannot = plan_impossible(shards, plan)
         columns = np.arange(layout.size)
     else:
         layout = expression_layout(len(first.classes), first.extras)

@@ -20,6 +20,7 @@ from audit.classes import (
 from audit.columns import AgeColumn, as_text, numbers_of
 from audit.cure import COLUMNS as CURE
 from audit.cure import RAW, Cure
+from audit.distribution import AgeDistribution
 from audit.errors import InputError
 from audit.fields import age_fields, expression_fields
 from audit.result import FileHash
@@ -36,10 +37,11 @@ TASKS: tuple[Task, ...] = ("age", "expression")
 class Predictions:
     """A checked predictions table.
 
-    ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``; ``y_true`` and
-    ``y_pred`` are class codes, -1 where missing, for the task ``expression``, ``cure`` is what
-    training did with the faces, ``raw`` the scores of unscaled logits. ``other`` holds every
-    further column untouched: an attribute when ``--by`` names it.
+    ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``, ``distribution`` is
+    the predicted one where the table has one; ``y_true`` and ``y_pred`` are class codes, -1 where
+    missing, for the task ``expression``, ``cure`` is what training did with the faces, ``raw`` the
+    scores of unscaled logits. ``other`` holds every further column untouched: an attribute when
+    ``--by`` names it.
     """
 
     task: Task
@@ -49,6 +51,7 @@ class Predictions:
     place: str = "table"
     truth: AgeColumn | None = None
     estimate: AgeColumn | None = None
+    distribution: AgeDistribution | None = None
     y_true: IntArray | None = None
     y_pred: IntArray | None = None
     probabilities: Probabilities | None = None
@@ -96,6 +99,8 @@ class Predictions:
                 columns |= {f"{name}_low": ages.low, f"{name}_high": ages.high}
             elif ages is not None:
                 columns[name] = ages.low
+        if self.distribution is not None:
+            columns |= self.distribution.columns()
         names = np.array([*self.classes, None], dtype=object)
         for name, codes in (("expression", self.y_true), ("expression_pred", self.y_pred)):
             if codes is not None:
@@ -311,7 +316,10 @@ _COLUMNS: dict[str, tuple[str | list[str], str]] = {
     "age_pred": (["number", "null"], "estimate in years; empty = failure to process"),
     "age_pred_low": (["number", "null"], "predicted band [age_pred_low, age_pred_high), years"),
     "age_pred_high": (["number", "null"], "empty or infinite for an open top band"),
-    "age_std": (["number", "null"], "standard deviation of the predictive distribution, years"),
+    "age_std": (
+        ["number", "null"],
+        "standard deviation of a normal predictive distribution, years, above 0",
+    ),
     "expression": (["string", "null"], "true class, by name or index; empty = unknown"),
     "expression_pred": (["string", "null"], "predicted class; empty = failure to process"),
     "weight": ("number", "sampling weight, finite, at least 0"),
@@ -337,7 +345,10 @@ def predictions_schema() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "patternProperties": {
-            "^prob_age_": {"type": ["number", "null"], "description": "P(age = centre)"},
+            "^prob_age_": {
+                "type": ["number", "null"],
+                "description": "P(age = centre), centres rising from column to column, sum 1",
+            },
             "^prob_": {"type": ["number", "null"], "description": "class probability, sum 1"},
             "^logit_": {"type": ["number", "null"], "description": "class logit"},
             "^raw_logit_": {

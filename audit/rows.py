@@ -66,6 +66,9 @@ class MetricRow(_Interval):
     null_expected: Number = Field(
         default=None, description="mean of the metric under perfect calibration at this n"
     )
+    p: Number = Field(
+        default=None, description="p of the hypothesis that the metric's definition names, if any"
+    )
     n: int = Field(
         description="faces that enter the value: known truth and processed; with the failed ones "
         "for failure_rate and *_all; those of the class for recall and precision"

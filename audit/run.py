@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.age_plan import AgePlan, age_plan
 from audit.aggregates import aggregate_rows
 from audit.bands import DECADES
 from audit.block import Adjust, Setting, build_block
@@ -17,6 +18,7 @@ from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, age_curves, expression_curves
+from audit.distribution_rows import curve_setting, distribution_rows, distribution_warnings
 from audit.errors import InputError
 from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
@@ -112,11 +114,10 @@ def audit(
     bands = table_bands(shards, edges or DECADES)
     combinations = combinations_of(by, shards[0])
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
-    table = collect_table(shards, names, edges, bands, estimand, max_cells)
+    plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
+    table = collect_table(shards, names, edges, bands, estimand, max_cells, plan)
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
-    setting = setting_of(
-        shards, table, bands, n_boot, seed, min_n, adjust, all_pairs=pairs == "all"
-    )
+    setting = setting_of(shards, table, plan, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
     check_names(setting, margins or {}, primary)
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
@@ -125,13 +126,22 @@ def audit(
     weights = weightings(setting, table.sums)
     metrics, gaps, fairness, curves, warnings = _work(setting, shards, table, weights, groupings)
     curves += _age_curves(setting, table, names)
+    drawn = curve_setting(setting, plan)
+    if drawn and plan.distribution and table.curves:
+        for item in groupings:
+            rows, more = distribution_rows(drawn, plan.distribution, table.curves, item)
+            metrics, curves = metrics + rows, curves + more
+    every = replace(setting, metrics=(*setting.metrics, *(drawn.metrics if drawn else ())))
     spec = build_spec(
-        setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
+        every, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
     ).model_copy(update={"margins": dict(margins or {}), "primary": list(primary)})
     n = sum(map(len, shards))
     unknown = {name: table.n_unknown[name] for name in names}
     given = {name: spec.attributes[name].source for name in spec.attributes}
-    warnings = [*table_warnings(shards), *source_warnings(given, unknown, n), *warnings]
+    told = [*table_warnings(shards), *source_warnings(given, unknown, n)]
+    if plan.distribution:
+        told += distribution_warnings(shards, setting.layout, table.sums)
+    warnings = [*told, *warnings]
     info = run or RunInfo(model="predictions", seed=seed)
     files = [*info.files, *(file for shard in shards for file in shard.files)]
     return AuditResult(
@@ -198,6 +208,7 @@ def _work(
     warnings: list[Concern] = []
     quantiles = all_quantiles(setting, table.sums, weights, groupings)
     expected = _null_expected(setting, table.sums, groupings)
+    compared = replace(setting, metrics=tuple(m for m in setting.metrics if m.has_gaps))
     for item, quantile, null in zip(groupings, quantiles, expected, strict=True):
         block = build_block(setting, item, group_sums(table.sums, item), quantile)
         metrics += metric_rows(setting, block, classes, null)
@@ -205,10 +216,10 @@ def _work(
         if shards[0].task == "expression":
             curves += expression_curves(setting, block, classes)
         if item.names:
-            rows = gap_rows(setting, block, resample(setting, block, weights))
+            rows = gap_rows(compared, block, resample(compared, block, weights))
             warnings += failure_warnings(rows)
             gaps += rows
-            gaps += aggregate_rows(setting, block, classes)
+            gaps += aggregate_rows(compared, block, classes)
             if shards[0].task == "expression":
                 fairness += fairness_rows(setting, block, classes)
     return metrics, gaps, fairness, curves, warnings

@@ -21,6 +21,7 @@ METHODS = {
     "wilson": "wilson_neff",
     "percentile": "percentile",
 }
+LIMITED_BY_AGE = frozenset({"pearson", "slope", "calibration_slope", "calibration_intercept"})
 UNSTABLE = 0.01
 MIN_REPLICATES = 40
 
@@ -170,7 +171,7 @@ def _note(
 def _extra_notes(
     setting: Setting, block: Block, metric: Metric, classes: Sequence[str]
 ) -> dict[int, str]:
-    if metric.name in {"pearson", "slope"} and "age" in block.grouping.names:
+    if metric.name in LIMITED_BY_AGE and "age" in block.grouping.names:
         return dict.fromkeys(_groups(block), "range_restricted")
     if not metric.masked:
         return {}

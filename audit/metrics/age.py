@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.bands import Band, overlap
-from audit.metrics.age_features import CS_YEARS, is_exact
+from audit.metrics.age_features import CENTRE, CS_YEARS, is_exact
 from audit.metrics.core import Array, Interval, Metric, Sums, divide, ratio_of, variance
 from audit.predictions import Predictions
 from audit.rows import Better
@@ -85,6 +85,15 @@ def _pearson(s: Sums) -> Array:
 def _slope(s: Sums) -> Array:
     spread = variance(s["age"], s["age2"], s["w"])
     return np.where(s["n"].real >= 3, divide(_covariance(s), spread) - 1.0, np.nan)
+
+
+def _line_slope(s: Sums) -> Array:
+    return np.asarray(_slope(s) + 1.0)
+
+
+def _line_intercept(s: Sums) -> Array:
+    at_centre = divide(s["pred"] - _line_slope(s) * s["age"], s["w"])
+    return np.asarray(at_centre + CENTRE * (1.0 - _line_slope(s)))
 
 
 def _distance_max(s: Sums) -> Array:
@@ -192,6 +201,31 @@ def exact_metrics() -> tuple[Metric, ...]:
             "OLS",
             ("age", "age2", "pred", "age_pred", "w", "n"),
             _slope,
+            undefined="one_value",
+        ),
+        Metric(
+            "calibration_slope",
+            "t",
+            "years per year",
+            "none",
+            "slope of the calibration line: estimate = intercept + slope x true age, by least "
+            "squares; below 1: regression to the mean, the young over- and the old under-estimated",
+            "OLS",
+            ("age", "age2", "pred", "age_pred", "w", "n"),
+            _line_slope,
+            has_gaps=False,
+            undefined="one_value",
+        ),
+        Metric(
+            "calibration_intercept",
+            "t",
+            "years",
+            "none",
+            "intercept of the calibration line: what it estimates at age 0",
+            "OLS",
+            ("age", "age2", "pred", "age_pred", "w", "n"),
+            _line_intercept,
+            has_gaps=False,
             undefined="one_value",
         ),
     )

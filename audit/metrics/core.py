@@ -78,6 +78,8 @@ class Metric:
         Sums to (numerator, denominator) of a ratio: gives each proportion its own persons.
     counts : callable, optional
         Sums to the number of faces that enter the value, where it is not all of the group.
+    has_gaps : bool
+        Whether groups are compared by it; a value that only explains another one need not be.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Metric:
     counts: Callable[[Sums], Array] | None = None
     masked: bool = False
     has_ratio: bool = False
+    has_gaps: bool = True
     undefined: str = "empty_group"
     undefined_note: Callable[[Sums], str] | None = None
     quantile: float | None = None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from audit.cure import Cure
 from audit.metrics.core import Array, Interval, Metric, Sums, ratio_of
-from audit.metrics.scores import Piece
+from audit.metrics.pieces import Piece
 from audit.rows import Better
 
 FloatArray = npt.NDArray[np.float64]

@@ -6,17 +6,17 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from audit.cure import RAW
 from audit.metrics.age import failure_rate
 from audit.metrics.age_features import COUNTS
 from audit.metrics.core import Array, Formula, Layout, Metric, Sums, divide, ratio_of
 from audit.metrics.cure import cure_metrics, cure_pieces, cure_shapes
+from audit.metrics.pieces import Piece, counts_pieces, from_pieces
 from audit.metrics.scores import (
     FLOOR,
     RAW_SUFFIX,
-    Piece,
     score_metrics,
     score_pieces,
     score_shapes,
@@ -64,7 +64,7 @@ def n_floored(predictions: Predictions) -> int:
 def expression_features(predictions: Predictions, weight: FloatArray) -> csr_array:
     """Features of every face, sparse of shape (n, F)."""
     layout = expression_layout(len(predictions.classes), predictions.extras)
-    n, k = len(predictions), len(predictions.classes)
+    k = len(predictions.classes)
     labelled, processed = predictions.labelled, predictions.processed
     assert predictions.y_true is not None
     assert predictions.y_pred is not None
@@ -72,11 +72,7 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
     y, p, w = predictions.y_true[used], predictions.y_pred[used], weight[used]
     one, lost = (w > 0).astype(np.float64), (weight[failed] > 0).astype(np.float64)
     pieces = [
-        (used, "n", 0, one),
-        (used, "w", 0, w),
-        (failed, "failed_n", 0, lost),
-        (failed, "failed_w", 0, weight[failed]),
-        (np.flatnonzero(~labelled), "unlabelled_n", 0, np.ones(int((~labelled).sum()))),
+        *counts_pieces(predictions, weight),
         (used, "confusion", y * k + p, w),
         (used, "true_n", y, one),
         (used, "pred_n", p, one),
@@ -84,12 +80,7 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
         (failed, "failed_true_n", predictions.y_true[failed], lost),
         *_extra_pieces(predictions, y, used, w),
     ]
-    rows = np.concatenate([piece[0] for piece in pieces])
-    columns = np.concatenate(
-        [np.broadcast_to(layout.columns(name)[0] + at, len(r)) for r, name, at, _ in pieces]
-    )
-    data = np.concatenate([piece[3] for piece in pieces])
-    return coo_array((data, (rows, columns)), shape=(n, layout.size)).tocsr()
+    return from_pieces(pieces, layout, len(predictions))
 
 
 def _extra_pieces(

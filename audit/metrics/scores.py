@@ -11,11 +11,10 @@ import numpy.typing as npt
 from audit.classes import Probabilities
 from audit.metrics.calibration import bin_index, calibration_metrics
 from audit.metrics.core import Array, Metric, Sums, ratio_of
+from audit.metrics.pieces import Piece
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Piece = tuple[IntArray, str, Array | int, FloatArray]
-"""Rows, feature, place within the feature, values."""
 N_BINS = 15
 FLOOR = 2.0**-52
 RAW_SUFFIX = "_raw"

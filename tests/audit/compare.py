@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ def close(a: Sequence[Any], b: Sequence[Any], rel: float = 1e-9, abs_tol: float 
 def numbers(result: AuditResult) -> dict[tuple[Any, ...], Any]:
     """Every number of a record by what it is of."""
     found: dict[tuple[Any, ...], Any] = {}
+    place: Counter[tuple[Any, ...]] = Counter()  # points of a curve stand in order
     for name in ("metrics", "gaps", "fairness", "curves"):
         for row in getattr(result, name):
             content = row.model_dump()
@@ -33,9 +35,8 @@ def numbers(result: AuditResult) -> dict[tuple[Any, ...], Any]:
             if name == "curves" and content["name"] != "confusion":
                 # a mean confidence and an accuracy are numbers, an age band is a name
                 values |= {k: content.pop(k) for k in ("x", "y")}
-                content["bin"] = round(values["x"] * 15 - 0.5) if content["name"][0] == "r" else 0
-                if content["name"].endswith("_by_age"):
-                    content["bin"] = values["x"]
+                content["bin"] = place[content["name"], content["class_"], str(content["group"])]
+                place[content["name"], content["class_"], str(content["group"])] += 1
             key = (name, repr(sorted(content.items())))
             assert key not in found, key
             found[key] = values

@@ -76,6 +76,25 @@ def interval_table(seed: int = 0, *, predicted: bool = False) -> pd.DataFrame:
     return table
 
 
+def distribution_table(seed: int = 0, n_persons: int = 150, *, grid: bool = False) -> pd.DataFrame:
+    """Ages with a predicted distribution of varying spread: normal, or on the ages 0, 1, ..., 100.
+
+    Those of women are too narrow. Failures have no distribution.
+    """
+    table = age_table(seed, n_persons)
+    rng = np.random.default_rng(seed + 500)
+    std = np.round(rng.uniform(2, 9, len(table)) * np.where(table["gender"] == "f", 0.5, 1.0), 3)
+    failed = table["age_pred"].isna()
+    if not grid:
+        return table.assign(age_std=np.where(failed, np.nan, std))
+    centres = np.arange(101.0)
+    mean = table["age_pred"].fillna(40.0).to_numpy()
+    proba = softmax(-(((centres - mean[:, None]) / std[:, None]) ** 2) / 2, axis=1)
+    proba[failed.to_numpy()] = np.nan
+    columns = [f"prob_age_{centre:g}" for centre in centres]
+    return table.join(pd.DataFrame(proba, columns=columns, index=table.index))
+
+
 def expression_table(
     seed: int = 0,
     n_persons: int = 200,

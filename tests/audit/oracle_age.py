@@ -69,6 +69,20 @@ def slope(r: Rows) -> float:
     return float(np.linalg.lstsq(design * root[:, None], _error(r) * root)[0][1])
 
 
+def calibration_slope(r: Rows) -> float:
+    return slope(r) + 1.0 if math.isnan(slope(r)) else _line(r)[0]
+
+
+def calibration_intercept(r: Rows) -> float:
+    return math.nan if math.isnan(slope(r)) else _line(r)[1]
+
+
+def _line(r: Rows) -> tuple[float, float]:
+    """numpy's weighted polynomial of degree 1: its weights multiply the residuals, not squares."""
+    found = np.polyfit(r.age, r.pred[:, 0], 1, w=np.sqrt(r.weight))
+    return float(found[0]), float(found[1])
+
+
 def _share(right: list[bool], weight: Array) -> float:
     return math.fsum(weight[i] for i, yes in enumerate(right) if yes) / math.fsum(weight)
 
@@ -122,6 +136,8 @@ AGE: dict[str, tuple[str, Oracle]] = {
     "cs10_all": ("sklearn accuracy_score, failures wrong", with_failures(cs(10))),
     "pearson": ("numpy cov", pearson),
     "slope": ("numpy lstsq", slope),
+    "calibration_slope": ("numpy polyfit", calibration_slope),
+    "calibration_intercept": ("numpy polyfit", calibration_intercept),
     "within_band_accuracy": ("loop", within_band_accuracy),
     "within_band_accuracy_all": ("loop, failures wrong", with_failures(within_band_accuracy)),
     "one_off_accuracy": ("loop", one_off_accuracy),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from audit import Predictions, predictions_from_frame
+from audit.age_plan import age_plan, plan_features, plan_layout, plan_metrics
 from audit.bands import DECADES
 from audit.collect import table_bands
 from audit.cure import COLUMNS, RAW
@@ -13,7 +14,7 @@ from audit.metrics.age import age_metrics
 from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric, gradient
 from audit.metrics.expression import expression_features, expression_layout, expression_metrics
-from tests.audit.frames import CLASSES, age_table, cured_table
+from tests.audit.frames import CLASSES, age_table, cured_table, distribution_table
 
 AGE = [m for m in age_metrics() if m.quantile is None]
 EXTRAS = (*COLUMNS, RAW)
@@ -31,6 +32,10 @@ def _totals(table: Predictions) -> np.ndarray:
 
 
 AGE_TOTALS = _totals(predictions_from_frame(age_table(3), task="age"))
+DISTRIBUTED = predictions_from_frame(distribution_table(3), task="age")
+PLAN = age_plan([DISTRIBUTED], table_bands([DISTRIBUTED], DECADES))
+MORE = [m for m in plan_metrics(PLAN) if m.quantile is None and m not in AGE]
+MORE_TOTALS = plan_features(DISTRIBUTED, PLAN, np.ones(len(DISTRIBUTED))).sum(axis=0)
 EXPRESSION_TOTALS = _totals(predictions_from_frame(cured_table(3), task="expression"))
 
 
@@ -57,6 +62,11 @@ def _assert_gradient(metric: Metric, layout: Layout, totals: np.ndarray) -> None
 @pytest.mark.parametrize("metric", AGE, ids=lambda m: m.key)
 def test_gradient_of_age_metrics(metric: Metric) -> None:
     _assert_gradient(metric, age_layout(), AGE_TOTALS)
+
+
+@pytest.mark.parametrize("metric", MORE, ids=lambda m: m.key)
+def test_gradient_of_distribution_metrics(metric: Metric) -> None:
+    _assert_gradient(metric, plan_layout(PLAN), MORE_TOTALS)
 
 
 @pytest.mark.parametrize("metric", EXPRESSION, ids=lambda m: m.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,19 @@ import pytest
 
 from audit import AuditResult, audit, predictions_from_frame
 from tests.audit.compare import NUMBERS, assert_same, close
-from tests.audit.frames import age_table, expression_table, interval_table, metric
+from tests.audit.frames import (
+    age_table,
+    distribution_table,
+    expression_table,
+    interval_table,
+    metric,
+)
 
 TABLES: dict[str, tuple[str, Callable[..., pd.DataFrame]]] = {
     "ages": ("age", age_table),
     "bands": ("age", interval_table),
+    "distributions": ("age", distribution_table),
+    "probabilities": ("age", partial(distribution_table, grid=True)),
     "expressions": ("expression", expression_table),
 }
 
