@@ -1,9 +1,9 @@
 """Intervals and p-values: one method per metric type, every p the inversion of its interval.
 
 The methods, chosen by their measured coverage: cluster-robust t with Welch-Satterthwaite degrees of
-freedom; Wilson's score interval with the effective number of faces; the score interval of Miettinen
-and Nurminen (1985) for differences of proportions; MOVER on the log scale for their ratios (Zou and
-Donner, 2008, doi:10.1002/sim.3095).
+freedom, on the logit scale for means of shares; Wilson's score interval with the effective number
+of faces; the score interval of Miettinen and Nurminen (1985) for differences of proportions; MOVER
+on the log scale for their ratios (Zou and Donner, 2008, doi:10.1002/sim.3095).
 """
 
 from __future__ import annotations
@@ -86,12 +86,20 @@ def limits(kind: Interval, e: Estimates, level: float) -> Limits:
         if kind == "log_t":
             factor = np.exp(z * se / e.value)
             return np.where(e.value > 0, e.value / factor, np.nan), e.value * factor
+        if kind == "logit_t":
+            odds = np.where((e.value > 0) & (e.value < 1), e.value / (1 - e.value), np.nan)
+            factor = np.exp(z * se / (e.value * (1 - e.value)))
+            return _share(odds / factor), _share(odds * factor)
         if kind == "fisher_t":
             inside = np.abs(e.value) < 1
             centre = np.arctanh(np.where(inside, e.value, np.nan))
             half = z * se / (1 - e.value**2)
             return np.tanh(centre - half), np.tanh(centre + half)
     return e.value - z * se, e.value + z * se
+
+
+def _share(odds: FloatArray) -> FloatArray:
+    return np.where(np.isinf(odds), 1.0, odds / (1 + odds))
 
 
 def _welch_df(a: Estimates, b: Estimates) -> FloatArray:

@@ -16,6 +16,7 @@ from audit.rows import MetricRow
 FloatArray = npt.NDArray[np.float64]
 METHODS = {
     "log_t": "cluster_t (log)",
+    "logit_t": "cluster_t (logit)",
     "t": "cluster_t",
     "fisher_t": "cluster_t (Fisher z)",
     "wilson": "wilson_neff",

@@ -22,9 +22,10 @@ FloatArray = npt.NDArray[np.float64]
 Sums = Mapping[str, Array]
 Formula = Callable[..., Array]
 
-Interval = Literal["log_t", "t", "fisher_t", "wilson", "percentile", "none"]
+Interval = Literal["log_t", "logit_t", "t", "fisher_t", "wilson", "percentile", "none"]
 """How the interval of a value is made; see ``audit.intervals``."""
 
+_SCALES = {"log_t": "log", "logit_t": "logit", "fisher_t": "Fisher z", "wilson": "score"}
 _STEP = 1e-30
 _TINY = 1e-12
 
@@ -67,7 +68,7 @@ class Metric:
     ----------
     name, class_ : str
         The name in the record, and the class for per-class metrics.
-    interval : {"log_t", "t", "fisher_t", "wilson", "percentile", "none"}
+    interval : {"log_t", "logit_t", "t", "fisher_t", "wilson", "percentile", "none"}
         The kind of interval that holds for this type of metric.
     features : tuple of str
         The sums that the formula reads.
@@ -103,9 +104,7 @@ class Metric:
     @property
     def scale(self) -> str:
         """The scale on which the interval is made."""
-        return {"log_t": "log", "fisher_t": "Fisher z", "wilson": "score"}.get(
-            self.interval, "identity"
-        )
+        return _SCALES.get(self.interval, "identity")
 
     @property
     def key(self) -> str:

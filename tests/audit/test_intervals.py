@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from audit import AuditResult, audit
-from audit.intervals import order_interval, order_p, wilson
+from audit.intervals import Estimates, limits, order_interval, order_p, wilson
 from tests.audit.frames import age_table, expression_table, gap, gaps, metric
 
 
@@ -148,6 +148,19 @@ def test_wilson_with_t_of_independent_faces() -> None:
     assert 5 <= p * m <= m - 5  # else the rule for rare outcomes
     low, high = wilson(np.array([p]), np.array([m - 1.0]), stats.t.isf([0.025], m - 1))
     assert (row.low, row.high) == pytest.approx((low[0], high[0]), rel=1e-9)
+
+
+def test_interval_of_a_mean_of_shares_is_made_on_the_logit_scale() -> None:
+    """0.9 +- t 0.03 with 19 degrees of freedom: odds 9 times exp(-+ t 0.03 / 0.09)."""
+    value = np.array([0.9, 0.5, 0.0, 1.0, 1 - 1e-12])
+    var = np.array([0.0009, 0.0, 0.0, 0.0, 1e-4])
+    df, n = np.full(5, 19.0), np.full(5, 20.0)
+    low, high = limits("logit_t", Estimates(value, var, df, n, np.zeros(5, bool), n, n), 0.95)
+    odds = 9 * np.exp(np.array([-1, 1]) * stats.t.ppf(0.975, 19) / 3)
+    assert (low[0], high[0]) == pytest.approx(tuple(odds / (1 + odds)), rel=1e-12)
+    assert np.isnan(low[1:4]).all()  # no variance: no interval
+    assert np.isnan(high[1:4]).all()
+    assert 0 <= low[4] <= value[4] <= high[4] <= 1
 
 
 def test_score_interval_of_two_proportions_near_statsmodels() -> None:
