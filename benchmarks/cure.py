@@ -3,18 +3,24 @@
     python -m benchmarks.cure --out benchmarks/results/cure.json
         [--data rendered:people=2000,photos=2,seed=5,ambiguous=0.15] [--splits train val test]
         [--noises symmetric:0.3 instance:0.3] [--seeds 1 2 3] [--arms ARM ...]
-        [--set KEY=VALUE ...] [--work DIR]
+        [--most N] [--set KEY=VALUE ...] [--work DIR]
+
+    python -m benchmarks.cure --data ferplus:ROOT --splits train valid test --most 6000 --noises \
+        symmetric:0 symmetric:0.3 --arms scn_paper scn_no_relabel cross_entropy --set steps=1200 \
+        model.size=48 model.backbone.init=random model.backbone.partial=false \
+        expression.relabel_from=5 --out benchmarks/results/cure_ferplus.json
 
 Every arm has the same network, first weights, steps, faces, views and flipped labels: plain
-cross-entropy, SCN with relabels in the low group (the paper) and in the whole batch (the released
-code). Weights are chosen on validation faces whose labels are clean, for every arm alike. Test
-faces keep their labels. Differences are paired by face, their intervals are by person (by face
-where no person is named), and do not hold the spread between seeds.
+cross-entropy, SCN with relabels in the low group (the paper), in the whole batch (the released
+code) and without any. Weights are chosen on validation faces whose labels are clean, for every arm
+alike. Test faces keep their labels. Differences are paired by face, their intervals are by person
+(by face where no person is named), and do not hold the spread between seeds.
 
 Beside them stands how well flipped labels of the training faces are told by low importance, by the
 margin P_max - P_label and by the loss of the label (AUC; intervals by resampling persons), and how
 well low importance tells labels of the test faces that are flipped symmetrically: those faces were
-never seen, so that it cannot know them.
+never seen, so that it cannot know them. Faces whose label cannot be used, such as those without a
+majority of the votes, are left out; ``--most`` takes about that many training faces, by a hash.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,7 +40,7 @@ import torch
 from scipy.special import log_softmax
 from sklearn.metrics import roc_auc_score
 
-from audit.hashing import text_keys
+from audit.hashing import text_keys, uniforms
 from benchmarks.arms import beside, config_of, print_beside, trained
 from hae.adapters.checkpoint import load_checkpoint
 from hae.config import RunConfig
@@ -49,11 +56,33 @@ FACES = "rendered:people=2000,photos=2,seed=5,ambiguous=0.15"
 ARMS = {
     "scn_paper": ["expression.relabel=low_group"],
     "scn_released": ["expression.relabel=whole_batch"],
+    "scn_no_relabel": ["expression.relabel=off"],
     "cross_entropy": ["expression.cure=false"],
 }
 METRICS = ("accuracy",)
 DRAWS = 500
 Floats = npt.NDArray[np.float64]
+
+
+def faces_of(source: str, split: str, most: int | None = None) -> Manifest:
+    """The usable faces of a split, or about as many of them as asked for, by a hash of their id."""
+    manifest = read_data(source, split)
+    usable = np.array([not manifest.failure(row) for row in range(len(manifest))])
+    keys = text_keys(manifest.frame["sample_id"].tolist(), "sample")
+    share = 1.0 if most is None else most / max(usable.sum(), 1)
+    usable &= uniforms(keys, 0, 0) < share
+    if usable.all():
+        return manifest
+    if manifest.images is not None or manifest.boxes is not None:
+        raise SystemExit(f"{source}: only image files without boxes can be taken in part")
+    frame = manifest.frame[usable].reset_index(drop=True)
+    return replace(manifest, frame=frame, reasons=(), rolls=None)
+
+
+def parts_of(args: argparse.Namespace) -> list[Manifest]:
+    """Training, validation and test faces; only training is taken in part."""
+    first, *others = args.splits
+    return [faces_of(args.data, first, args.most), *(faces_of(args.data, s) for s in others)]
 
 
 def auc(flipped: npt.NDArray[np.bool_], score: Floats, person: npt.NDArray[Any]) -> dict[str, Any]:
@@ -107,7 +136,7 @@ def fresh(predicted: pd.DataFrame, test: Manifest, seed: int) -> dict[str, Any] 
 def one_run(noise: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """All arms of one seed and one kind of noise."""
     kind, _, rate = noise.partition(":")
-    data = [read_data(args.data, split) for split in args.splits]
+    data = parts_of(args)
     test, estimates, found = data[-1], {}, {}
     for arm in args.arms:
         flips = [f"expression.noise={kind}", f"expression.label_noise={rate}"]
@@ -134,6 +163,7 @@ def main() -> None:
     parser.add_argument("--data", default=FACES)
     parser.add_argument("--splits", nargs="+", default=["train", "val", "test"])
     parser.add_argument("--noises", nargs="+", default=["symmetric:0.3", "instance:0.3"])
+    parser.add_argument("--most", type=int, help="about so many training faces")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--set", nargs="*", default=[])
@@ -143,7 +173,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     runs = [one_run(noise, seed, args) for noise in args.noises for seed in args.seeds]
-    sizes = {split: len(read_data(args.data, split)) for split in args.splits}
+    sizes = dict(zip(args.splits, map(len, parts_of(args)), strict=True))
     record = {
         "data": read_data(args.data).name,
         "faces": sizes,
