@@ -10,18 +10,31 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from audit.bands import Band
+from audit.gates import Gate
 from audit.metrics.age import age_metrics, impossible
-from audit.metrics.age_curves import SPREAD_BINS, curve_features, curve_layout
-from audit.metrics.age_features import age_features, age_layout
+from audit.metrics.age_features import COUNTS, age_features, age_layout, over
 from audit.metrics.core import Layout, Metric
 from audit.metrics.distribution import distribution_metrics, impossible_distribution
+from audit.metrics.distribution_curves import (
+    SPREAD_BINS,
+    distribution_curve_shapes,
+    distribution_pieces,
+)
 from audit.metrics.distribution_features import (
     LEGAL_AGES,
     DistributionPlan,
     distribution_features,
     distribution_shapes,
-    over,
 )
+from audit.metrics.gate import gate_metrics, impossible_gates
+from audit.metrics.gate_features import (
+    GatePlan,
+    gate_curve_shapes,
+    gate_features,
+    gate_pieces,
+    gate_shapes,
+)
+from audit.metrics.pieces import counts_pieces, from_pieces
 from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,17 +46,25 @@ class AgePlan:
 
     bands: tuple[Band, ...]
     distribution: DistributionPlan | None = None
+    gates: GatePlan | None = None
 
 
-def age_plan(shards: Sequence[Predictions], bands: tuple[Band, ...]) -> AgePlan:
+def age_plan(
+    shards: Sequence[Predictions], bands: tuple[Band, ...], gates: Sequence[Gate] = ()
+) -> AgePlan:
     """The plan of an age table; all of its shards have a distribution, or none."""
-    if shards[0].distribution is None:
-        return AgePlan(bands)
-    assert shards[0].truth is not None
-    is_band = shards[0].truth.is_band
-    return AgePlan(
-        bands, DistributionPlan(bands, is_band, _legal(shards, is_band=is_band), _spread(shards))
-    )
+    first = shards[0]
+    assert first.truth is not None
+    assert first.estimate is not None
+    is_band = first.truth.is_band
+    gate_plan = None
+    if gates:
+        failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
+        gate_plan = GatePlan(tuple(gates), not is_band, failures, first.estimate.is_band)
+    if first.distribution is None:
+        return AgePlan(bands, None, gate_plan)
+    legal = _legal(shards, is_band=is_band)
+    return AgePlan(bands, DistributionPlan(bands, is_band, legal, _spread(shards)), gate_plan)
 
 
 def _legal(shards: Sequence[Predictions], *, is_band: bool) -> tuple[float, ...]:
@@ -86,35 +107,49 @@ def _cuts(n: int) -> list[int]:
 def plan_layout(plan: AgePlan) -> Layout:
     """The features of the metrics."""
     more = distribution_shapes(plan.distribution) if plan.distribution else {}
-    return Layout({**age_layout().shapes, **more})
+    gates = gate_shapes(plan.gates) if plan.gates else {}
+    return Layout({**age_layout().shapes, **more, **gates})
 
 
 def plan_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> FloatArray:
     """Features of every face for the metrics, (n, F)."""
-    found = age_features(shard, plan.bands, weight)
-    if plan.distribution is None:
-        return found
-    return np.concatenate([found, distribution_features(shard, plan.distribution, weight)], axis=1)
+    found = [age_features(shard, plan.bands, weight)]
+    if plan.distribution is not None:
+        found.append(distribution_features(shard, plan.distribution, weight))
+    if plan.gates is not None:
+        found.append(gate_features(shard, plan.gates, weight))
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 def plan_metrics(plan: AgePlan) -> tuple[Metric, ...]:
     """Every metric of the table; which of them cannot exist says ``plan_impossible``."""
-    return (*age_metrics(), *(distribution_metrics(plan.distribution) if plan.distribution else ()))
+    more = distribution_metrics(plan.distribution) if plan.distribution else ()
+    return (*age_metrics(), *more, *(gate_metrics(plan.gates) if plan.gates else ()))
 
 
 def plan_impossible(shards: Sequence[Predictions], plan: AgePlan) -> dict[str, str]:
     """Metric name -> note, for the metrics that cannot exist for this table at all."""
     found = {name: note for s in shards for name, note in impossible(s, plan.bands).items()}
-    return found | (impossible_distribution(plan.distribution) if plan.distribution else {})
-
-
-def plan_curves(shard: Predictions, plan: AgePlan, weight: FloatArray) -> csr_array | None:
-    """Features of every face for the curves, sparse, or ``None`` where there are none."""
-    if plan.distribution is None:
-        return None
-    return curve_features(shard, plan.distribution, weight)
+    found |= impossible_distribution(plan.distribution) if plan.distribution else {}
+    return found | (impossible_gates(plan.gates) if plan.gates else {})
 
 
 def plan_curve_layout(plan: AgePlan) -> Layout | None:
-    """The features of the curves."""
-    return None if plan.distribution is None else curve_layout(plan.distribution)
+    """The sums of the curves, or ``None`` where there are none beyond the error by age."""
+    shapes = distribution_curve_shapes(plan.distribution) if plan.distribution else {}
+    if plan.gates is not None and not plan.gates.predicted_bands:
+        shapes |= gate_curve_shapes(plan.gates)
+    return Layout({**dict.fromkeys(COUNTS, ()), **shapes}) if shapes else None
+
+
+def plan_curves(shard: Predictions, plan: AgePlan, weight: FloatArray) -> csr_array | None:
+    """What every face adds to the sums of the curves, sparse (n, F): few of many bins each."""
+    layout = plan_curve_layout(plan)
+    if layout is None:
+        return None
+    pieces = counts_pieces(shard, weight)
+    if plan.distribution is not None:
+        pieces += distribution_pieces(shard, plan.distribution, weight)
+    if plan.gates is not None and not plan.gates.predicted_bands:
+        pieces += gate_pieces(shard, plan.gates, weight)
+    return from_pieces(pieces, layout, len(shard))

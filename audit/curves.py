@@ -21,6 +21,14 @@ DESCRIPTIONS = {
     "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
     "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
     "95 % interval; falls with age by regression to the mean",
+    "gate_fpr": "class: a legal age, x: challenge age in years, y: share of people under the "
+    "legal age who pass, with a 95 % interval by person at each point",
+    "gate_fnr": "class: a legal age, x: challenge age in years, y: share of people of legal age "
+    "who do not pass, with a 95 % interval by person at each point",
+    "gate_fpr_by_year": "class: legal age : challenge age, x: true age in whole years, y: share "
+    "who pass, with a 95 % interval by person",
+    "gate_fnr_by_year": "class: legal age : challenge age, x: true age in whole years (100: 100 "
+    "and above), y: share who do not pass, with a 95 % interval by person",
     "pit": "x: lower edge of a bin of the probability integral transform F(true age), y: share of "
     "the faces in it with a 95 % interval by person, z: the share if calibrated; high at both "
     "ends: distributions too narrow, high in the middle: too wide, at one end: shifted",

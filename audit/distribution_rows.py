@@ -13,13 +13,13 @@ from audit.block import Setting, build_block
 from audit.curves import MAX_GROUPS
 from audit.groups import Grouping
 from audit.intervals import limits
-from audit.metrics.age_curves import OVER_BINS, PIT_BINS
 from audit.metrics.core import Layout, divide
 from audit.metrics.distribution_calibration import (
     calibration_of_distributions,
     expected_ence,
     uniformity,
 )
+from audit.metrics.distribution_curves import OVER_BINS, PIT_BINS
 from audit.metrics.distribution_features import DistributionPlan
 from audit.predictions import Predictions
 from audit.rates import column_rates
@@ -119,7 +119,7 @@ def _pit(setting: Setting, grouped: GroupedSums, item: Grouping) -> list[CurveRo
     layout = setting.layout
     every = np.ones(PIT_BINS, dtype=np.int64)
     base, n = layout.columns("w")[0] * every, layout.columns("n")[0] * every
-    e = column_rates(grouped, layout.columns("pit"), base, n)
+    e, _ = column_rates(grouped, layout.columns("pit"), base, n)
     low, high = limits("wilson", e, 0.95)
     return [
         CurveRow(
@@ -149,7 +149,7 @@ def _over(
         return []
     shape = (grouped.n_groups, len(plan.legal), OVER_BINS)
     names = ("over_bin_h", "over_bin_w", "over_bin_n")
-    e = column_rates(grouped, *(setting.layout.columns(name) for name in names))
+    e, _ = column_rates(grouped, *(setting.layout.columns(name) for name in names))
     low, high = (part.reshape(shape) for part in limits("wilson", e, 0.95))
     y, n = e.value.reshape(shape), e.n.reshape(shape)
     w = totals["over_bin_w"]

@@ -17,7 +17,7 @@ _TOLERANCE = 1e-12
 
 def column_rates(
     grouped: GroupedSums, hits: IntArray, base: IntArray, counts: IntArray
-) -> Estimates:
+) -> tuple[Estimates, FloatArray]:
     """Rates hits / base of J pairs of columns in every group, arrays of shape (G, J).
 
     What :func:`audit.estimates.estimate` gives for each pair as a proportion of its own, without
@@ -29,10 +29,16 @@ def column_rates(
         Sparse sums by (person, group).
     hits, base, counts : array of int (J,)
         Columns of the weight of the hits, of all, and of the number of faces.
+
+    Returns
+    -------
+    Estimates, array (G, J)
+        The rates, and the persons that enter each.
     """
     shape = (grouped.n_groups, len(hits))
     found = {name: np.full(shape, np.nan) for name in ("value", "var", "df", "n", "m_eff")}
-    n_eff, normal = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
+    n_eff, persons = np.full(shape, np.nan), np.zeros(shape)
+    normal = np.zeros(shape, dtype=np.bool_)
     for g in range(grouped.n_groups):
         part = csr_array(grouped.of(g))
         hit, all_ = csr_array(part[:, hits]), csr_array(part[:, base])
@@ -51,8 +57,8 @@ def column_rates(
         n_eff[g], normal[g] = wilson_faces(n, value, var, m, rarer)
         found["df"][g] = np.where(df >= 1 - _TOLERANCE, df, np.nan)
         found["value"][g], found["var"][g], found["n"][g] = value, var, n
-        found["m_eff"][g] = m_eff
-    return Estimates(n_eff=n_eff, normal=normal, **found)
+        found["m_eff"][g], persons[g] = m_eff, m
+    return Estimates(n_eff=n_eff, normal=normal, **found), persons
 
 
 def _count(values: csr_array) -> FloatArray:

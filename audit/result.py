@@ -94,6 +94,10 @@ class Spec(Record):
     primary: list[str] = Field(
         default=[], description="metrics named before the numbers were seen; the rest explores"
     )
+    gates: list[str] = Field(default=[], description="age gates as LEGAL:CHALLENGE, in years")
+    gate_target: Number = Field(
+        default=None, description="largest share of minors that may pass, for the challenge age"
+    )
     metrics: dict[str, MetricSpec]
     fairness: dict[str, MetricSpec] = {}
     aggregates: dict[str, MetricSpec] = Field(default={}, description="what each kind of spread is")

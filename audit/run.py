@@ -10,20 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.age_extras import age_extras
 from audit.age_plan import AgePlan, age_plan
-from audit.aggregates import aggregate_rows
+from audit.aggregates import aggregate_rows, two_rate_rows
 from audit.bands import DECADES
 from audit.block import Adjust, Setting, build_block
 from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, age_curves, expression_curves
-from audit.distribution_rows import curve_setting, distribution_rows, distribution_warnings
 from audit.errors import InputError
 from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
+from audit.gates import check_target, gates_of
 from audit.groups import Grouping, combinations_of, grouping
 from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
+from audit.metrics.gate import gate_pairs
 from audit.metrics.scores import N_BINS, RAW_SUFFIX
 from audit.options import check_names, check_options, setting_of
 from audit.predictions import Predictions, check_sources, predictions_from_frame
@@ -54,6 +56,8 @@ def audit(
     margins: Mapping[str, float] | None = None,
     adjust: Adjust = "max_t",
     primary: Sequence[str] = (),
+    gates: Sequence[str | float | tuple[float, float]] = (),
+    gate_target: float | None = None,
     sources: Mapping[str, str] | None = None,
     run: RunInfo | None = None,
 ) -> AuditResult:
@@ -84,6 +88,11 @@ def audit(
         Benjamini-Hochberg on the p-values. Without replicates ``max_t`` becomes ``holm``.
     primary : sequence of str
         Metrics that were named before the numbers were seen; the rest is exploratory.
+    gates : sequence, optional
+        Age gates: a legal age ``"18"``, or with the estimate from which on people pass ``"18:25"``.
+    gate_target : float, optional
+        Largest share of people under the legal age that may pass; asks for the challenge age that
+        keeps to it in every group.
     sources : mapping, optional
         Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
 
@@ -111,10 +120,16 @@ def audit(
     shards = common_form(_tables(predictions, task))
     by = [by] if isinstance(by, str) else by
     edges = tuple(float(edge) for edge in age_bands) if age_bands else None
+    asked = gates_of(gates)
+    check_target(gate_target, asked)
     bands = table_bands(shards, edges or DECADES)
     combinations = combinations_of(by, shards[0])
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
-    plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
+    plan = AgePlan(bands)
+    if shards[0].task == "age":
+        plan = age_plan(shards, bands, asked)
+    elif asked:
+        raise InputError(f"--gate {asked[0].name}: gates are of ages; the task is expression")
     table = collect_table(shards, names, edges, bands, estimand, max_cells, plan)
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
     setting = setting_of(shards, table, plan, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
@@ -124,23 +139,28 @@ def audit(
         for combination in ((), *combinations)
     ]
     weights = weightings(setting, table.sums)
-    metrics, gaps, fairness, curves, warnings = _work(setting, shards, table, weights, groupings)
+    metrics, gaps, fairness, curves, warnings = _work(
+        setting, plan, shards, table, weights, groupings
+    )
     curves += _age_curves(setting, table, names)
-    drawn = curve_setting(setting, plan)
-    if drawn and plan.distribution and table.curves:
-        for item in groupings:
-            rows, more = distribution_rows(drawn, plan.distribution, table.curves, item)
-            metrics, curves = metrics + rows, curves + more
-    every = replace(setting, metrics=(*setting.metrics, *(drawn.metrics if drawn else ())))
+    more = age_extras(setting, plan, table, shards, groupings, gate_target)
+    curves += more.curves
     spec = build_spec(
-        every, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
-    ).model_copy(update={"margins": dict(margins or {}), "primary": list(primary)})
+        setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
+    )
+    spec = spec.model_copy(
+        update={
+            "margins": dict(margins or {}),
+            "primary": list(primary),
+            "metrics": spec.metrics | more.specs,
+            "gates": [gate.name for gate in asked],
+            "gate_target": gate_target,
+        }
+    )
     n = sum(map(len, shards))
     unknown = {name: table.n_unknown[name] for name in names}
     given = {name: spec.attributes[name].source for name in spec.attributes}
-    told = [*table_warnings(shards), *source_warnings(given, unknown, n)]
-    if plan.distribution:
-        told += distribution_warnings(shards, setting.layout, table.sums)
+    told = [*table_warnings(shards), *source_warnings(given, unknown, n), *more.warnings]
     warnings = [*told, *warnings]
     info = run or RunInfo(model="predictions", seed=seed)
     files = [*info.files, *(file for shard in shards for file in shard.files)]
@@ -148,7 +168,7 @@ def audit(
         task=shards[0].task,
         run=info.model_copy(update={"files": files, "seed": seed}),
         spec=spec,
-        metrics=metrics,
+        metrics=[*metrics, *more.metrics],
         gaps=judged(gaps, margins or {}),
         fairness=fairness,
         curves=curves,
@@ -195,6 +215,7 @@ def _check_people(shards: Sequence[Predictions]) -> None:
 
 def _work(
     setting: Setting,
+    plan: AgePlan,
     shards: Sequence[Predictions],
     table: Collected,
     weights: Weightings,
@@ -220,6 +241,8 @@ def _work(
             warnings += failure_warnings(rows)
             gaps += rows
             gaps += aggregate_rows(compared, block, classes)
+            for pair in gate_pairs(plan.gates) if plan.gates else ():
+                gaps += two_rate_rows(setting, block, pair, "gate", pair[0].class_)
             if shards[0].task == "expression":
                 fairness += fairness_rows(setting, block, classes)
     return metrics, gaps, fairness, curves, warnings

@@ -11,6 +11,7 @@ from audit.collect import Collected
 from audit.curves import DESCRIPTIONS
 from audit.errors import InputError
 from audit.groups import Grouping
+from audit.metrics.core import Metric
 from audit.metrics.fairness_list import fairness_specs
 from audit.metrics.spread import spread_specs
 from audit.predictions import Predictions
@@ -68,18 +69,23 @@ def build_spec(
         classes=list(first.classes) or None,
         bands=[[low, high] for low, high in bands] or None,
         age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
-        metrics={
-            m.name: MetricSpec(
-                unit=m.unit,
-                better=m.better,
-                scale=m.scale,
-                interval=METHODS.get(m.interval, "none"),
-                definition=m.definition,
-                source=m.source,
-            )
-            for m in setting.metrics
-        },
+        metrics=metric_specs(setting.metrics),
         fairness=fairness_specs() if first.task == "expression" and groupings else {},
         aggregates=dict(spread_specs()) if groupings else {},
         curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
     )
+
+
+def metric_specs(metrics: Sequence[Metric]) -> dict[str, MetricSpec]:
+    """What some metrics are, by name."""
+    return {
+        m.name: MetricSpec(
+            unit=m.unit,
+            better=m.better,
+            scale=m.scale,
+            interval=METHODS.get(m.interval, "none"),
+            definition=m.definition,
+            source=m.source,
+        )
+        for m in metrics
+    }

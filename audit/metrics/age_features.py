@@ -47,6 +47,13 @@ def is_exact(predictions: Predictions) -> bool:
     return not predictions.truth.is_band and not predictions.estimate.is_band
 
 
+def over(low: FloatArray, high: FloatArray, age: float, *, is_band: bool) -> FloatArray:
+    """1 where the true age is at least ``age``, 0 where below, NaN where its band straddles it."""
+    if not is_band:
+        return (low >= age).astype(np.float64)
+    return np.where(low >= age, 1.0, np.where(high <= age, 0.0, np.nan))
+
+
 def age_layout() -> Layout:
     """One column per feature; exact features stay 0 where an exact error does not exist."""
     return Layout(dict.fromkeys((*COUNTS, *EXACT, *MOMENTS, *BAND), ()))

@@ -1,7 +1,7 @@
 """Calibration of predicted age distributions that no plain mean shows: spread, and the PIT.
 
 Both are plug-in errors, biased upward, so they have no interval and no gap; each stands beside its
-mean under calibration. Their formulas read the sums of ``age_curves``.
+mean under calibration. Their formulas read the sums of ``distribution_curves``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import fdtrc, gammainc, gammaln
 
-from audit.metrics.age_curves import PIT_BINS, SPREAD_BINS
 from audit.metrics.core import Array, Metric, Sums, divide
+from audit.metrics.distribution_curves import PIT_BINS, SPREAD_BINS
 from audit.metrics.distribution_features import DistributionPlan
 
 FloatArray = npt.NDArray[np.float64]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from audit.bands import Band, overlap
 from audit.distribution import AgeDistribution
+from audit.metrics.age_features import over
 from audit.metrics.core import Array
 from audit.metrics.scores import FLOOR
 from audit.predictions import Predictions
@@ -48,13 +49,6 @@ def chunks(
         truth = predictions.truth
         found = predictions.distribution.take(rows)
         yield rows, found, truth.low[rows], truth.high[rows], weight[rows]
-
-
-def over(low: FloatArray, high: FloatArray, age: float, *, is_band: bool) -> FloatArray:
-    """1 where the true age is at least ``age``, 0 where below, NaN where its band straddles it."""
-    if not is_band:
-        return (low >= age).astype(np.float64)
-    return np.where(low >= age, 1.0, np.where(high <= age, 0.0, np.nan))
 
 
 def distribution_shapes(plan: DistributionPlan) -> dict[str, tuple[int, ...]]:

@@ -57,6 +57,14 @@ def evaluate(
         str | None, Option(metavar="METRIC,...", help="Named beforehand; the rest explores.")
     ] = None,
     adjust: Adjust = "max_t",
+    gate: Annotated[
+        list[str] | None,
+        Option(metavar="LEGAL[:CHALLENGE]", help="An age gate, years: 18, or 18:25."),
+    ] = None,
+    gate_target: Annotated[
+        float | None,
+        Option(metavar="SHARE", help="Minors who may pass: 0.01. Asks for a challenge age."),
+    ] = None,
     estimand: Estimand = "image",
     pairs: Annotated[
         Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
@@ -76,10 +84,12 @@ def evaluate(
 
     With several models or tables: into DIR/NAME for each.
     """
+    from audit.gates import check_target, gates_of
     from hae.cli.jobs import AuditOptions, TableOptions, plan
     from hae.cli.options import margins_of, names, numbers, pairs_of, sources_of
     from hae.cli.work import run_all
 
+    check_target(gate_target, gates_of(gate or ()))
     table = TableOptions(
         task=task,
         mapping=pairs_of(map_, "--map", "OURS=THEIRS"),
@@ -102,6 +112,8 @@ def evaluate(
         primary=names(primary) or (),
         adjust=adjust,
         sources=sources_of(label_source),
+        gates=tuple(gate or ()),
+        gate_target=gate_target,
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None
     jobs = plan(models or [], data, split, predictions or [], table, out)

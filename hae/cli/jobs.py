@@ -52,6 +52,8 @@ class AuditOptions:
     primary: tuple[str, ...]
     adjust: Literal["max_t", "holm", "bh"]
     sources: Mapping[str, str]
+    gates: tuple[str, ...] = ()
+    gate_target: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from scipy import stats
 
 from audit import AuditResult, InputError, audit, predictions_from_frame
 from audit.distribution import GridAges, NormalAges
-from audit.metrics.age_curves import pit_shares
 from audit.metrics.distribution_calibration import expected_ence, uniformity
+from audit.metrics.distribution_curves import pit_shares
 from audit.metrics.distribution_features import LEVELS
 from tests.audit.compare import assert_same
 from tests.audit.frames import distribution_table, gaps, interval_table, metric

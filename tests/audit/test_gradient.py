@@ -10,6 +10,7 @@ from audit.age_plan import age_plan, plan_features, plan_layout, plan_metrics
 from audit.bands import DECADES
 from audit.collect import table_bands
 from audit.cure import COLUMNS, RAW
+from audit.gates import gates_of
 from audit.metrics.age import age_metrics
 from audit.metrics.age_features import age_features, age_layout
 from audit.metrics.core import Layout, Metric, gradient
@@ -33,7 +34,7 @@ def _totals(table: Predictions) -> np.ndarray:
 
 AGE_TOTALS = _totals(predictions_from_frame(age_table(3), task="age"))
 DISTRIBUTED = predictions_from_frame(distribution_table(3), task="age")
-PLAN = age_plan([DISTRIBUTED], table_bands([DISTRIBUTED], DECADES))
+PLAN = age_plan([DISTRIBUTED], table_bands([DISTRIBUTED], DECADES), gates_of(["40", "40:45"]))
 MORE = [m for m in plan_metrics(PLAN) if m.quantile is None and m not in AGE]
 MORE_TOTALS = plan_features(DISTRIBUTED, PLAN, np.ones(len(DISTRIBUTED))).sum(axis=0)
 EXPRESSION_TOTALS = _totals(predictions_from_frame(cured_table(3), task="expression"))
@@ -65,7 +66,7 @@ def test_gradient_of_age_metrics(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("metric", MORE, ids=lambda m: m.key)
-def test_gradient_of_distribution_metrics(metric: Metric) -> None:
+def test_gradient_of_distribution_and_gate_metrics(metric: Metric) -> None:
     _assert_gradient(metric, plan_layout(PLAN), MORE_TOTALS)
 
 

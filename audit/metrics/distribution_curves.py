@@ -1,4 +1,4 @@
-"""What every face adds to the curves of an age audit: many bins, few of them its own.
+"""What every face adds to the curves of a predicted distribution: few of many bins each.
 
 These sums are sparse and apart from those of the metrics: no gap is made from them.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from audit.distribution import AgeDistribution
-from audit.metrics.age_features import COUNTS
-from audit.metrics.core import Layout
-from audit.metrics.distribution_features import DistributionPlan, chunks, over, ranges
-from audit.metrics.pieces import Piece, counts_pieces, from_pieces
+from audit.metrics.age_features import over
+from audit.metrics.distribution_features import DistributionPlan, chunks, ranges
+from audit.metrics.pieces import Piece
 from audit.metrics.scores import FLOOR
 from audit.predictions import Predictions
 
@@ -24,29 +22,25 @@ _SPREAD = ("spread_w", "spread_s2", "spread_e2", "spread_v")
 _OVER = ("over_bin_n", "over_bin_w", "over_bin_q", "over_bin_h")
 
 
-def curve_layout(plan: DistributionPlan) -> Layout:
-    """Names and shapes of the sums."""
-    return Layout(
-        {
-            **dict.fromkeys(COUNTS, ()),
-            "pit": (PIT_BINS,),
-            **({} if plan.is_band else dict.fromkeys(_SPREAD, (SPREAD_BINS,))),
-            **dict.fromkeys(_OVER, (len(plan.legal), OVER_BINS)),
-        }
-    )
+def distribution_curve_shapes(plan: DistributionPlan) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the sums of the curves of a distribution."""
+    return {
+        "pit": (PIT_BINS,),
+        **({} if plan.is_band else dict.fromkeys(_SPREAD, (SPREAD_BINS,))),
+        **dict.fromkeys(_OVER, (len(plan.legal), OVER_BINS)),
+    }
 
 
-def curve_features(
+def distribution_pieces(
     predictions: Predictions, plan: DistributionPlan, weight: FloatArray
-) -> csr_array:
-    """Features of every face, sparse of shape (n, F)."""
-    layout, n = curve_layout(plan), len(predictions)
-    pieces = counts_pieces(predictions, weight)
+) -> list[Piece]:
+    """What every face adds to them."""
+    pieces: list[Piece] = []
     for rows, dist, low, high, w in chunks(predictions, weight):
         pieces += _pit(rows, dist, low, high, w, plan)
         pieces += _over(rows, dist, low, high, w, plan)
         pieces += [] if plan.is_band else _spread(rows, dist, low, w, plan)
-    return from_pieces(pieces, layout, n)
+    return pieces
 
 
 def pit_shares(first: FloatArray, last: FloatArray) -> FloatArray:
