@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from audit.block import Block, Setting, possible, values_of
+from audit.block import RANGE_LIMITED, Block, Setting, possible, values_of
 from audit.estimates import estimate, influence, persons
-from audit.gaps import RANGE_LIMITED
 from audit.intervals import Estimates
 from audit.largest import eligible_groups, range_estimates
 from audit.metrics.core import Metric

@@ -20,6 +20,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Adjust = Literal["max_t", "holm", "bh"]
 FEW_PER_CLASS = 5
+RANGE_LIMITED = frozenset({"pearson", "slope"})
+"""Metrics that mean little within a band of the true age."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import (
+    RANGE_LIMITED,
     Block,
     Setting,
     class_support,
@@ -31,7 +32,6 @@ BoolArray = npt.NDArray[np.bool_]
 AnyGap = PairGap | RestGap | RangeGap | AggregateGap | AdjustedGap
 MAX_GROUPS_FOR_PAIRS = 12
 N_LARGEST = 20
-RANGE_LIMITED = frozenset({"pearson", "slope"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -202,7 +202,7 @@ def proportions(a: Estimates, b: Estimates, rho: FloatArray) -> Proportions:
     small group borrow the independence of a large one (84 %).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [_photo_excess(e) for e in (a, b)]
+        parts = [photo_excess(e) for e in (a, b)]
         excess, room = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
         icc = np.where(a.normal & b.normal, 1.0, np.clip(excess / room, 0.0, 1.0))
         icc = np.where(room > 1e-9, icc, np.where(a.normal & b.normal, 1.0, 0.0))
@@ -218,7 +218,7 @@ def proportions(a: Estimates, b: Estimates, rho: FloatArray) -> Proportions:
     return Proportions(a.value, b.value, na, nb, rho, df)
 
 
-def _photo_excess(e: Estimates) -> tuple[FloatArray, FloatArray]:
+def photo_excess(e: Estimates) -> tuple[FloatArray, FloatArray]:
     """Variance beyond independent photos, and its value if photos of a person were all alike."""
     spread = e.value * (1 - e.value)
     excess = e.var / _small_sample(e) * e.n**2 - spread * e.n

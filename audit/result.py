@@ -88,6 +88,7 @@ class Spec(Record):
     age_bands: list[float] | None = None
     margins: dict[str, float] = {}
     families: str = "one metric x one attribute combination"
+    pooling: str | None = Field(default=None, description="how pooled values are made")
     adjust: Literal["max_t", "holm", "bh"] | None = Field(
         default=None, description="how p_adjusted and the family-adjusted interval are made"
     )

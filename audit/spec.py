@@ -14,6 +14,7 @@ from audit.groups import Grouping
 from audit.metrics.core import Metric
 from audit.metrics.fairness_list import fairness_specs
 from audit.metrics.spread import spread_specs
+from audit.pooling import POOLING
 from audit.predictions import Predictions
 from audit.result import AttributeSpec, MetricSpec, Spec
 from audit.rows import CurveRow, LabelSource
@@ -66,6 +67,7 @@ def build_spec(
         n_boot=setting.n_boot,
         min_n=setting.min_n,
         adjust=setting.adjust,
+        pooling=POOLING if any(len(item.names) > 1 for item in groupings) else None,
         classes=list(first.classes) or None,
         bands=[[low, high] for low, high in bands] or None,
         age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from audit.block import Block, Setting, class_support, values_of
 from audit.intervals import limits, order_interval
 from audit.metrics.core import Metric
+from audit.pooling import pooled_values
 from audit.rows import MetricRow
 
 FloatArray = npt.NDArray[np.float64]
@@ -45,6 +46,7 @@ def metric_rows(
         extra = _extra_notes(setting, block, metric, classes)
         value = values_of(block, metric)
         expected = null_expected.get(metric.name)
+        pooled = pooled_values(block, metric)
         for g in _groups(block):
             low, high, low_90, high_90 = (float(part[g]) for part in intervals)
             bare = bool(np.isnan(low) or np.isnan(high))
@@ -63,6 +65,7 @@ def metric_rows(
                     method=None if np.isnan(low) else METHODS[metric.interval],
                     null_expected=None if expected is None else float(expected[g]),
                     note="; ".join(notes) or None,
+                    **({} if pooled is None else pooled.of(g)),
                     **counts[g],
                 )
             )
