@@ -58,7 +58,7 @@ def aggregate_rows(setting: Setting, block: Block, classes: Sequence[str]) -> li
 def kinds_of(metric: Metric) -> tuple[str, ...]:
     """The aggregates that a metric has."""
     share = metric.interval == "wilson" and metric.better in {"lower", "higher"}
-    error = metric.interval in {"log_t", "percentile"} and metric.better == "lower"
+    error = metric.interval in {"log_t", "logit_t", "percentile"} and metric.better == "lower"
     kinds = ("sd_between", "tau2")
     if not (share or error):
         return kinds

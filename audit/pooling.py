@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, ndtri, polygamma
+from scipy.special import digamma, expit, logit, ndtri, polygamma
 
 from audit.block import RANGE_LIMITED, Block
 from audit.intervals import Estimates, photo_excess
@@ -34,8 +34,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 POOLING = (
     "pooled values of groups where attributes meet: empirical Bayes towards an additive prediction "
-    "from the single attributes, flat prior on the variance that it leaves; scale log, arcsine "
-    "(shares), Fisher z or identity; from 3 groups more than the prediction has parameters to 1,000"
+    "from the single attributes, flat prior on the variance that it leaves; scale log, arcsine or "
+    "logit (shares), Fisher z or identity; needs 3 groups more than effects, at most 1,000 groups"
 )
 _PERSONS_BORROWED = 10.0
 _LEAST_FREE = 3
@@ -100,6 +100,9 @@ def on_scale(metric: Metric, e: Estimates, known: BoolArray) -> tuple[FloatArray
             value = np.where(e.value > 0, e.value, np.nan)
             shape = 1 / _borrowed(e.var / value**2, e, known)
             return np.log(value) - digamma(shape) + np.log(shape), polygamma(1, shape)
+        if metric.interval == "logit_t":
+            spread = e.value * (1 - e.value)
+            return logit(e.value), _borrowed(e.var / spread**2, e, known)
         if metric.interval == "fisher_t":
             value = np.where(np.abs(e.value) < 1, e.value, np.nan)
             return np.arctanh(value), _borrowed(e.var / (1 - value**2) ** 2, e, known)
@@ -111,6 +114,8 @@ def _back(metric: Metric, y: FloatArray) -> FloatArray:
         return np.asarray(np.sin(np.clip(y / 2, 0, np.pi / 2)) ** 2)
     if metric.interval == "log_t":
         return np.exp(y)
+    if metric.interval == "logit_t":
+        return np.asarray(expit(y))
     if metric.interval == "fisher_t":
         return np.tanh(y)
     return np.clip(y, -1.0, 1.0) if metric.unit == "coefficient" else y
@@ -173,4 +178,4 @@ def posterior(y: FloatArray, v: FloatArray, design: FloatArray) -> tuple[FloatAr
 
 
 def _inverse(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return np.linalg.inv(matrices), np.linalg.slogdet(matrices)[1]
+    return np.asarray(np.linalg.inv(matrices)), np.asarray(np.linalg.slogdet(matrices)[1])
