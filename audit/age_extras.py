@@ -20,12 +20,23 @@ from audit.spec import metric_specs
 
 @dataclass(frozen=True, eq=False)
 class Extras:
-    """Rows of a record, what their metrics are, and what must be known of them."""
+    """Rows of a record, and what must be known of them."""
 
     metrics: list[MetricRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
     warnings: list[Concern] = field(default_factory=list)
-    specs: dict[str, MetricSpec] = field(default_factory=dict)
+
+
+def extra_specs(
+    setting: Setting, plan: AgePlan, gate_target: float | None
+) -> dict[str, MetricSpec]:
+    """What the metrics are that the optional columns and the gates of an age table bring."""
+    drawn = curve_setting(setting, plan)
+    found = metric_specs(drawn.metrics) if drawn is not None else {}
+    if plan.gates is not None:
+        found |= nist_specs()
+        found |= challenge_specs(gate_target) if gate_target is not None else {}
+    return found
 
 
 def age_extras(
@@ -40,7 +51,6 @@ def age_extras(
     found = Extras()
     drawn = curve_setting(setting, plan)
     if drawn is not None and plan.distribution is not None and table.curves is not None:
-        found.specs.update(metric_specs(drawn.metrics))
         found.warnings.extend(distribution_warnings(shards, setting.layout, table.sums))
         for item in groupings:
             rows, curves = distribution_rows(drawn, plan.distribution, table.curves, item)
@@ -52,6 +62,4 @@ def age_extras(
         found.metrics.extend([*rows, *nist_rows(plan, table)])
         found.curves.extend(curves)
         found.warnings.extend(gate_warnings(shards, plan.gates))
-        found.specs.update(nist_specs())
-        found.specs.update(challenge_specs(gate_target) if gate_target is not None else {})
     return found

@@ -11,8 +11,8 @@ from audit.gaps import MAX_GROUPS_FOR_PAIRS, N_LARGEST, AnyGap
 from audit.metrics.expression import n_floored
 from audit.predictions import Predictions
 from audit.rows import Code, Concern
+from audit.verdict import MIN_EFFECTIVE
 
-MIN_EFFECTIVE = 20
 MIN_EFFECTIVE_SHARE = 0.25
 FAILURE_GAP = 0.01
 PERSON_ATTRIBUTES = frozenset({"gender", "sex", "race", "ethnicity", "skin_tone"})

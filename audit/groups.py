@@ -87,10 +87,9 @@ def attribute(predictions: Predictions, name: str, edges: Sequence[float] | None
             return _age_attribute(ages, edges)
     frame = predictions.other
     if name not in frame.columns:
-        have = [str(column) for column in frame.columns]
         raise InputError(
             f"{predictions.place}: --by {name}: no such column; the table has "
-            f"{', '.join([*have, *(['age'] if predictions.task == 'age' else [])]) or 'none'}"
+            f"{', '.join(attributes_of(predictions)) or 'none'}"
         )
     codes, values = pd.factorize(as_text(frame[name], predictions.place), sort=True)
     if len(values) > MAX_VALUES:
@@ -99,6 +98,12 @@ def attribute(predictions: Predictions, name: str, edges: Sequence[float] | None
             f"{MAX_VALUES} are allowed; is it an id? group it into fewer values first"
         )
     return Attribute(name, tuple(map(str, values)), codes.astype(np.int64))
+
+
+def attributes_of(predictions: Predictions) -> list[str]:
+    """Every attribute that a table has."""
+    have = [str(column) for column in predictions.other.columns]
+    return [*have, *(["age"] if predictions.task == "age" and "age" not in have else [])]
 
 
 def _ages(predictions: Predictions) -> AgeColumn | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import get_args
 
@@ -13,10 +12,13 @@ import numpy as np
 from audit.age_plan import AgePlan, plan_impossible, plan_layout, plan_metrics
 from audit.block import Adjust, Setting
 from audit.collect import Collected
+from audit.declared import Names
 from audit.errors import InputError
 from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
+from audit.metrics.fairness_list import fairness_specs
 from audit.metrics.scores import score_metrics
 from audit.predictions import Predictions
+from audit.result import MetricSpec
 
 _FAILURE_METRICS = ("_all",)
 
@@ -56,28 +58,21 @@ def check_options(
         )
 
 
-def check_names(setting: Setting, margins: Mapping[str, float], primary: Sequence[str]) -> None:
-    """Refuse margins and primary metrics that this audit does not have."""
-    known = sorted({metric.name for metric in setting.metrics})
-    for name, margin in margins.items():
-        check_metric(name, known, "--margin")
-        if not (math.isfinite(margin) and margin > 0):
-            raise InputError(f"--margin {name}={margin}: must be a number above 0")
-    for name in primary:
-        check_metric(name, known, "--primary")
-
-
-def check_metric(name: str, known: Sequence[str], option: str) -> None:
-    """Refuse a metric that this audit does not have, with the nearest names.
-
-    Raises
-    ------
-    InputError
-        With the option, the name and the nearest ones.
-    """
-    if name not in known:
-        near = get_close_matches(name, known) or known
-        raise InputError(f"{option} {name}: no such metric; did you mean {', '.join(near)}?")
+def names_of(
+    setting: Setting,
+    extra: Mapping[str, MetricSpec],
+    first: Predictions,
+    combinations: Sequence[Sequence[str]],
+) -> Names:
+    """The names that margins, primary metrics and policies may use."""
+    return Names(
+        metrics={metric.name: metric.better for metric in setting.metrics}
+        | {name: spec.better for name, spec in extra.items()},
+        per_class={metric.name for metric in setting.metrics if metric.class_ is not None},
+        classes=first.classes,
+        combinations=combinations,
+        without_interval=set(fairness_specs()) if first.task == "expression" else set(),
+    )
 
 
 def setting_of(

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field
 
 from audit.files import write_text
+from audit.policy import PolicyInfo
 from audit.record import read_record, record_text, rows_frame
 from audit.rows import (
     Better,
@@ -98,6 +99,9 @@ class Spec(Record):
     gates: list[str] = Field(default=[], description="age gates as LEGAL:CHALLENGE, in years")
     gate_target: Number = Field(
         default=None, description="largest share of minors that may pass, for the challenge age"
+    )
+    policy: PolicyInfo | None = Field(
+        default=None, description="the policy that stated margins and primary metrics"
     )
     metrics: dict[str, MetricSpec]
     fairness: dict[str, MetricSpec] = {}

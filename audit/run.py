@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.age_extras import age_extras
+from audit.age_extras import age_extras, extra_specs
 from audit.age_plan import AgePlan, age_plan
 from audit.aggregates import aggregate_rows, two_rate_rows
 from audit.bands import DECADES
@@ -19,20 +19,22 @@ from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import BY_AGE, age_curves, expression_curves
+from audit.declared import Declared
 from audit.errors import InputError
 from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
 from audit.gates import check_target, gates_of
-from audit.groups import Grouping, combinations_of, grouping
+from audit.groups import Grouping, attributes_of, combinations_of, grouping
 from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
 from audit.metrics.gate import gate_pairs
 from audit.metrics.scores import N_BINS, RAW_SUFFIX
-from audit.options import check_names, check_options, setting_of
+from audit.options import check_options, names_of, setting_of
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
 from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
 from audit.spec import build_spec
+from audit.stated import check_stated, statements
 from audit.units import UnitSums, group_sums
 from audit.values import metric_rows
 from audit.verdict import judged
@@ -56,6 +58,7 @@ def audit(
     margins: Mapping[str, float] | None = None,
     adjust: Adjust = "max_t",
     primary: Sequence[str] = (),
+    policy: Declared | None = None,
     gates: Sequence[str | float | tuple[float, float]] = (),
     gate_target: float | None = None,
     sources: Mapping[str, str] | None = None,
@@ -88,6 +91,9 @@ def audit(
         Benjamini-Hochberg on the p-values. Without replicates ``max_t`` becomes ``holm``.
     primary : sequence of str
         Metrics that were named before the numbers were seen; the rest is exploratory.
+    policy : Declared, optional
+        From :func:`audit.declared.read_policy`; it states margins and primary metrics instead, and
+        its attributes are audited too.
     gates : sequence, optional
         Age gates: a legal age ``"18"``, or with the estimate from which on people pass ``"18:25"``.
     gate_target : float, optional
@@ -123,7 +129,8 @@ def audit(
     asked = gates_of(gates)
     check_target(gate_target, asked)
     bands = table_bands(shards, edges or DECADES)
-    combinations = combinations_of(by, shards[0])
+    stated = statements(margins or {}, primary, policy)
+    combinations = stated.combinations(combinations_of(by, shards[0]), attributes_of(shards[0]))
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
     plan = AgePlan(bands)
     if shards[0].task == "age":
@@ -133,7 +140,8 @@ def audit(
     table = collect_table(shards, names, edges, bands, estimand, max_cells, plan)
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
     setting = setting_of(shards, table, plan, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
-    check_names(setting, margins or {}, primary)
+    extra = extra_specs(setting, plan, gate_target)
+    check_stated(stated, names_of(setting, extra, shards[0], combinations))
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
@@ -150,9 +158,8 @@ def audit(
     )
     spec = spec.model_copy(
         update={
-            "margins": dict(margins or {}),
-            "primary": list(primary),
-            "metrics": spec.metrics | more.specs,
+            **stated.for_spec(),
+            "metrics": spec.metrics | extra,
             "gates": [gate.name for gate in asked],
             "gate_target": gate_target,
         }
@@ -169,7 +176,7 @@ def audit(
         run=info.model_copy(update={"files": files, "seed": seed}),
         spec=spec,
         metrics=[*metrics, *more.metrics],
-        gaps=judged(gaps, margins or {}),
+        gaps=judged(gaps, stated.margin_of),
         fairness=fairness,
         curves=curves,
         warnings=warnings,

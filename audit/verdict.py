@@ -1,18 +1,34 @@
-"""The verdict of a gap: the only place where a margin meets an interval.
+"""The verdict: the only place where a margin, or a limit, meets an interval.
 
 ``gap``: the family-adjusted 95 % interval lies wholly outside the margin. ``no material gap``: the
 90 % interval lies inside it (two one-sided tests: Schuirmann, 1987, doi:10.1007/BF01068419), and
 every side has enough persons. ``inconclusive``: everything else, a difference from 0 whose size is
 not settled among it. Without a margin there is no verdict.
+
+A limit on a value follows the same logic with the value's own intervals: ``beyond the limit``,
+``within the limit``, ``inconclusive``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from audit.rows import AdjustedGap, AggregateGap, Gap, PairGap, RestGap, Verdict
+from audit.rows import (
+    AdjustedGap,
+    AggregateGap,
+    Better,
+    Gap,
+    MetricRow,
+    PairGap,
+    RestGap,
+    Verdict,
+)
 
+LimitVerdict = Literal["beyond the limit", "within the limit", "inconclusive"]
 NO_MARGIN = "no_margin"
+MIN_EFFECTIVE = 20
+"""Effective persons below which an interval may be too narrow to rule anything out."""
 TOO_SMALL = frozenset({"below_min_n", "low_m_eff", "few_per_class"})
 """Notes of rows with a side, or a group left out, that is too small to rule out a gap."""
 
@@ -51,15 +67,58 @@ def verdict(gap: Gap, margin: float) -> Verdict | None:
     return "no material gap" if lower < gap.low_90 and gap.high_90 < upper else "inconclusive"
 
 
-def judged(gaps: Sequence[Gap], margins: Mapping[str, float]) -> list[Gap]:
-    """Every row with the margin of its metric and the verdict; ratios have no margin in units."""
-    return [_judged(gap, margins.get(gap.metric)) for gap in gaps]
+def limit_verdict(row: MetricRow, limit: float, better: Better) -> LimitVerdict | None:
+    """The verdict of one value under a limit, from the row alone.
+
+    ``beyond the limit``: the 95 % interval lies wholly on the wrong side. ``within the limit``: the
+    90 % interval (a one-sided test at 5 %) lies on the right side or reaches the limit, with at
+    least 20 effective persons. Groups are judged one by one, without adjustment for their number.
+
+    Parameters
+    ----------
+    row : MetricRow
+        A row of the record.
+    limit : float
+        In the unit of the metric.
+    better : {"lower", "higher", "zero"}
+        The limit is the largest value that is allowed, the smallest, or the largest distance
+        from 0.
+
+    Returns
+    -------
+    {"beyond the limit", "within the limit", "inconclusive"} or None
+        ``None`` where the value is undefined.
+
+    Examples
+    --------
+    >>> row = MetricRow(metric="mae", group={}, value=5.0, low=4.5, high=5.5, low_90=4.6,
+    ...                 high_90=5.4, n=90, n_subjects=90, n_failed=0, n_unlabelled=0)
+    >>> [limit_verdict(row, limit, "lower") for limit in (4.0, 5.2, 5.4)]
+    ['beyond the limit', 'inconclusive', 'within the limit']
+    """
+    if row.value is None:
+        return None
+    if row.low is None or row.high is None or row.low_90 is None or row.high_90 is None:
+        return "inconclusive"
+    lower = -limit if better == "zero" else limit if better == "higher" else None
+    upper = None if better == "higher" else limit
+    if (upper is not None and row.low > upper) or (lower is not None and row.high < lower):
+        return "beyond the limit"
+    if row.m_eff is not None and row.m_eff < MIN_EFFECTIVE:
+        return "inconclusive"
+    inside = (upper is None or row.high_90 <= upper) and (lower is None or lower <= row.low_90)
+    return "within the limit" if inside else "inconclusive"
+
+
+def judged(gaps: Sequence[Gap], margin_of: Callable[[Gap], float | None]) -> list[Gap]:
+    """Every row with its margin, if one was stated for it, and the verdict."""
+    return [_judged(gap, margin_of(gap)) for gap in gaps]
 
 
 def _judged(gap: Gap, margin: float | None) -> Gap:
     if gap.value is None or isinstance(gap, AggregateGap):
         return gap
-    if margin is None or gap.kind == "ratio":
+    if margin is None:
         note = "; ".join(part for part in (gap.note, NO_MARGIN) if part)
         return gap.model_copy(update={"note": note})
     return gap.model_copy(update={"margin": margin, "verdict": verdict(gap, margin)})

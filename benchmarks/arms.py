@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from audit import audit
+from audit.configs import checked, read_toml
 from hae.adapters.checkpoint import load_checkpoint
 from hae.config import RunConfig, ViewsConfig
 from hae.data.core import Manifest
@@ -20,7 +21,7 @@ from hae.inference import chunk_size, view_tensor
 from hae.models.age import AgeModel
 from hae.precision import exact
 from hae.predict import predict
-from hae.settings import checked, read_toml, with_settings
+from hae.settings import with_settings
 from hae.training.run import Order
 from hae.training.train_age import train_age
 from hae.views import ViewParams, fixed_views

@@ -20,12 +20,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from audit.configs import first_error
 from audit.errors import InputError
 from audit.files import write_bytes
 from audit.result import FileHash
 from hae.config import RunConfig, Strict
 from hae.data.crop import Crop
-from hae.settings import first_error
 
 FORMAT: Literal["hae-audit/checkpoint/1"] = "hae-audit/checkpoint/1"
 KEY = "hae-audit"

@@ -1,74 +1,12 @@
-"""Configs from files and ``--set``, with errors that name the key."""
+"""Configs with ``--set`` laid over them."""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any
 
 from audit.errors import InputError
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    InputError
-        It is missing or no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give {what} in TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is no TOML: {error}") from None
-
-
-def checked(model: type[Model], content: Mapping[str, Any], place: str) -> Model:
-    """Make a config of its content; an error says which key breaks which rule.
-
-    Raises
-    ------
-    InputError
-        An unknown key (the nearest known one is named), a missing one, or a value that breaks its
-        rule.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{place}: {first_error(model, error.errors()[0])}") from None
-
-
-def first_error(model: type[BaseModel], error: ErrorDetails) -> str:
-    """Say in words what pydantic found."""
-    where = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        known = _keys(model, error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"unknown key {where!r}; {guess}"
-    if error["type"] == "missing":
-        return f"the key {where!r} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    shown = error["input"] if isinstance(error["input"], str | int | float) else None
-    place = f"{where}: " if where else ""
-    return place + message + (f", got {shown!r}" if shown is not None else "")
-
-
-def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
-    for part in (part for part in location if isinstance(part, str)):  # not places in lists
-        kinds = [model.model_fields[part].annotation]
-        kinds += getattr(kinds[0], "__args__", ())
-        model = next(kind for kind in kinds if hasattr(kind, "model_fields"))
-    return list(model.model_fields)
 
 
 def with_settings(content: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:

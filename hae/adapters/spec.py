@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from audit.configs import checked, read_toml
 from hae.data.crop import Crop
-from hae.settings import checked, read_toml
 
 Triple = tuple[float, float, float]
 Text = Annotated[str, Field(min_length=1)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from hae.cli.check import data_check
+from hae.cli.diff import diff
 from hae.cli.evaluate import evaluate
+from hae.cli.gate import gate
 from hae.cli.listing import data_list, info, schema
 from hae.cli.pack import data_pack, data_verify
 from hae.cli.pool import data_pool
@@ -27,6 +29,8 @@ data = typer.Typer(help="Data sets: list, check, divide and pack them.", no_args
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)
+app.command()(gate)
+app.command()(diff)
 app.command()(schema)
 app.command()(info)
 app.add_typer(train, name="train")

@@ -56,6 +56,10 @@ def evaluate(
     primary: Annotated[
         str | None, Option(metavar="METRIC,...", help="Named beforehand; the rest explores.")
     ] = None,
+    policy: Annotated[
+        Path | None,
+        Option(metavar="P.toml", help="States margins and primary metrics; see schema policy."),
+    ] = None,
     adjust: Adjust = "max_t",
     gate: Annotated[
         list[str] | None,
@@ -84,6 +88,7 @@ def evaluate(
 
     With several models or tables: into DIR/NAME for each.
     """
+    from audit.declared import read_policy
     from audit.gates import check_target, gates_of
     from hae.cli.jobs import AuditOptions, TableOptions, plan
     from hae.cli.options import margins_of, names, numbers, pairs_of, sources_of
@@ -110,6 +115,7 @@ def evaluate(
         pairs=pairs,
         margins=margins_of(margin),
         primary=names(primary) or (),
+        policy=read_policy(policy) if policy else None,
         adjust=adjust,
         sources=sources_of(label_source),
         gates=tuple(gate or ()),

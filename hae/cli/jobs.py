@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from audit.declared import Declared
 from audit.errors import InputError
 from hae.config import CHECKPOINT
 
@@ -50,6 +51,7 @@ class AuditOptions:
     pairs: Literal["auto", "all"]
     margins: Mapping[str, float]
     primary: tuple[str, ...]
+    policy: Declared | None
     adjust: Literal["max_t", "holm", "bh"]
     sources: Mapping[str, str]
     gates: tuple[str, ...] = ()

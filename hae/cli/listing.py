@@ -12,19 +12,32 @@ if TYPE_CHECKING:
 
 
 def schema(
-    what: Annotated[Literal["audit", "predictions"], typer.Argument(help="Which of the two.")],
+    what: Annotated[
+        Literal["audit", "predictions", "policy", "gate", "diff"],
+        typer.Argument(help="Which of them."),
+    ],
 ) -> None:
-    """Print a JSON Schema: of audit.json, or of a row of the predictions table."""
+    """Print a JSON Schema: of audit.json, a predictions row, a policy; gate and diff --json."""
     from hae.cli.summary import print_json
 
-    if what == "audit":
-        from audit.result import AuditResult
-
-        print_json(AuditResult.model_json_schema(by_alias=True))
-    else:
+    if what == "predictions":
         from audit.predictions import predictions_schema
 
         print_json(predictions_schema())
+        return
+    from audit.changes import AuditDiff
+    from audit.findings import GateResult
+    from audit.policy import Policy
+    from audit.result import AuditResult
+    from audit.rows import Record
+
+    models: dict[str, type[Record]] = {
+        "audit": AuditResult,
+        "policy": Policy,
+        "gate": GateResult,
+        "diff": AuditDiff,
+    }
+    print_json(models[what].model_json_schema(by_alias=True))
 
 
 def info(

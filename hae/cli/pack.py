@@ -87,8 +87,8 @@ def _crop(
     align: Literal["none", "roll"] | None,
 ) -> Crop | None:
     """The crop of the data set with what is asked for in its place; None: nothing is asked."""
+    from audit.configs import checked
     from hae.data.crop import MARGIN, Crop
-    from hae.settings import checked
 
     if region is None and margin is None and align is None:
         return None

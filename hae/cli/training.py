@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from rich.progress import Progress, TaskID
 
+from audit.configs import checked, read_toml
 from audit.errors import InputError
 from hae.checkpoint import Header, read_header
 from hae.cli.options import pairs_of
@@ -19,7 +20,7 @@ from hae.cli.progress import bars
 from hae.cli.record import TRAINING, versions
 from hae.config import RunConfig
 from hae.data.readers import read_data
-from hae.settings import checked, read_toml, with_settings
+from hae.settings import with_settings
 from hae.training.fit import RESUME
 from hae.training.run import CACHE, Order
 from hae.training.store import locked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ def _with_pairs_apart(result: AuditResult, path: Path) -> AuditResult:
 
 
 def _arguments(options: AuditOptions) -> dict[str, Any]:
-    return {**asdict(options), "sources": dict(options.sources)}
+    return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
 def _predictions(
@@ -120,8 +120,9 @@ def _predictions(
 def _of_model(
     job: Job, table: TableOptions, options: AuditOptions, command: str | None
 ) -> tuple[Predictions, RunInfo, AuditOptions]:
-    from audit.groups import attribute, combinations_of
+    from audit.groups import attribute, attributes_of, combinations_of
     from audit.predictions import predictions_from_frame
+    from audit.stated import statements
     from hae.adapters.zoo import load_model
     from hae.cli.concerns import concerns_of
     from hae.cli.progress import run_with_bar
@@ -139,7 +140,9 @@ def _of_model(
         manifest, predictor, task
     )  # what is wrong with the labels is said before the long work
     by = options.by or tuple(dict.fromkeys([*manifest.sources, *_usual(truth)]))
-    used = {name for names in combinations_of(by, truth) for name in names}
+    stated = statements(options.margins, options.primary, options.policy)
+    combinations = stated.combinations(combinations_of(by, truth), attributes_of(truth))
+    used = {name for names in combinations for name in names}
     for name in sorted(used):
         attribute(truth, name, options.age_bands)
     known = {name: source for name, source in manifest.sources.items() if name in used}

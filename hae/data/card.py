@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from audit.configs import checked
 from audit.errors import InputError
 from audit.files import write_text
 from audit.rows import LabelSource
@@ -16,7 +17,6 @@ from audit.tables import file_hash
 from hae.config import Strict
 from hae.data.core import Manifest, faces_hash
 from hae.data.crop import Crop
-from hae.settings import checked
 
 SUFFIX = ".card.json"
 

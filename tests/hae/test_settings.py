@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from audit.configs import checked, read_toml
 from audit.errors import InputError
 from hae.config import RunConfig
-from hae.settings import checked, read_toml, with_settings
+from hae.settings import with_settings
 
 
 @pytest.mark.parametrize(

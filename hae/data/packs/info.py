@@ -16,11 +16,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from audit.configs import checked
 from audit.errors import InputError
 from audit.result import FileHash
 from hae.config import Positive, Strict
 from hae.data.crop import Crop
-from hae.settings import checked
 
 PIXELS, TABLE, RECORD = "pixels.npy", "faces.csv", "pack.json"
 _PIECE = 1 << 20

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from audit.configs import checked, read_toml
 from audit.errors import InputError
 from hae.config import Strict
-from hae.settings import checked, read_toml
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Age = Annotated[float, Field(ge=0, le=120)]

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from audit.configs import checked, read_toml
 from hae.config import RunConfig
 from hae.data.readers import read_data
-from hae.settings import checked, read_toml, with_settings
+from hae.settings import with_settings
 from hae.training.faces import Faces
 from hae.training.run import CACHE, Order
 
