@@ -50,8 +50,10 @@ def of_gap(
     whole = left_out and _all_large_judged(result, rule, own)
     found = verdict(_without(gap, "below_min_n") if whole else gap, rule.margin)
     few = _too_few(gap, own, floor_of(result, rule)) if found != "gap" else None
-    if few and not left_out:
-        found = "inconclusive" if found == "no material gap" else found
+    if few and left_out:
+        few = f"left out: {few}"
+    elif few and found == "no material gap":
+        found = "inconclusive"
     skipped = bool(few) and not isinstance(gap, RangeGap)
     interval = "family-adjusted 95 %" if found in BAD else "90 %"
     return finding(

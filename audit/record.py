@@ -58,10 +58,13 @@ def read_record(kind: type[R], path: Path, schema: str, again: str) -> R:
         ) from None
     found = content.get("schema") if isinstance(content, dict) else None
     if found != schema:
-        raise InputError(
-            f"{path}: schema is {found!r}, must be {schema!r}; "
-            "use the hae-audit version that wrote it"
+        same = str(found).startswith(schema.rpartition("/")[0] + "/")
+        remedy = (
+            f"use the hae-audit version that wrote it, or run `{again}` again"
+            if same
+            else f"give {_article(short)} {short}.json, as `{again}` writes it"
         )
+        raise InputError(f"{path}: schema is {found!r}, must be {schema!r}; {remedy}")
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from audit.notes import NOTES
+from audit.policy import PolicyInfo
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
 from reports.format import combination_label, count, note_codes, number, plain, unit_word
@@ -55,10 +56,12 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
         ("estimand", f"a random {spec.estimand}"),
         ("intervals", f"{level_words(result)}; bootstrap replicates: {count(spec.n_boot)}"),
         ("smallest group tested", f"{count(spec.min_n)} persons"),
-        ("margins", "; ".join(text.strip() for text in margins) or "none was stated"),
+        ("margins", "; ".join(text.strip() for text in margins) or _no_margin(result)),
         ("families of tests", plain(spec.families)),
         ("combinations", "; ".join(map(combination_label, spec.combinations)) or "none"),
     ]
+    if spec.policy:
+        facts.append(("policy", _policy(spec.policy)))
     if spec.classes:
         facts.append(("classes", ", ".join(map(plain, spec.classes))))
     if spec.bands:
@@ -68,6 +71,21 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
     if spec.adjust:
         facts.append(("adjustment", plain(spec.adjust)))
     return tuple(facts)
+
+
+def _no_margin(result: AuditResult) -> str:
+    return "those of the policy" if result.spec.policy else "none was stated"
+
+
+def _policy(policy: PolicyInfo) -> str:
+    """The policy that stated the margins: name, date, hash and rules."""
+    date = f", declared {policy.date}" if policy.date else ""
+    rules = [
+        f"{plain(rule.title)}: "
+        + (f"limit {rule.limit:g}" if rule.limit is not None else f"margin {rule.margin:g}")
+        for rule in policy.rules
+    ]
+    return f"{plain(policy.name)}{date}, SHA-256 {policy.sha256}; {'; '.join(rules)}"
 
 
 def _band(ends: list[float | None]) -> str:

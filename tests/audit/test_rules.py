@@ -148,7 +148,7 @@ def test_what_the_record_left_out_of_the_largest_gap(tmp_path: Path) -> None:
     assert only(judged(left_out, rule(tmp_path, MAE + "margin = 1")).findings).outcome == "failed"
     found = only(judged(left_out, rule(tmp_path, MAE + skip)).findings)
     assert found.outcome == "passed"
-    assert found.reason == "1 of 3 groups have under 30 persons: c (20)"
+    assert found.reason == "left out: 1 of 3 groups have under 30 persons: c (20)"
     # from 10 persons on the rule wants c judged, which the record has not done
     found = only(judged(left_out, rule(tmp_path, MAE + skip + "min_persons = 10")).findings)
     assert (found.outcome, found.verdict) == ("failed", "inconclusive")
