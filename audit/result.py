@@ -90,6 +90,7 @@ class Spec(Record):
     margins: dict[str, float] = {}
     families: str = "one metric x one attribute combination"
     pooling: str | None = Field(default=None, description="how pooled values are made")
+    slices: str | None = Field(default=None, description="how the worst slices were searched")
     adjust: Literal["max_t", "holm", "bh"] | None = Field(
         default=None, description="how p_adjusted and the family-adjusted interval are made"
     )

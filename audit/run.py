@@ -33,6 +33,7 @@ from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
 from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
+from audit.slices import slice_rows
 from audit.spec import build_spec
 from audit.stated import check_stated, statements
 from audit.units import UnitSums, group_sums
@@ -62,6 +63,8 @@ def audit(
     gates: Sequence[str | float | tuple[float, float]] = (),
     gate_target: float | None = None,
     sources: Mapping[str, str] | None = None,
+    slices: bool = True,
+    slice_by: Sequence[str] = (),
     run: RunInfo | None = None,
 ) -> AuditResult:
     """Audit predictions by group, with intervals by person.
@@ -101,6 +104,10 @@ def audit(
         keeps to it in every group.
     sources : mapping, optional
         Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
+    slices : bool
+        Search the worst slices of up to three attributes, where there are two or more.
+    slice_by : sequence of str
+        Further columns to search slices by.
 
     Returns
     -------
@@ -137,7 +144,8 @@ def audit(
         plan = age_plan(shards, bands, asked)
     elif asked:
         raise InputError(f"--gate {asked[0].name}: gates are of ages; the task is expression")
-    table = collect_table(shards, names, edges, bands, estimand, max_cells, plan)
+    cut = tuple(dict.fromkeys((*names, *slice_by))) if slices else names
+    table = collect_table(shards, cut, edges, bands, estimand, max_cells, plan)
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
     setting = setting_of(shards, table, plan, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
     extra = extra_specs(setting, plan, gate_target)
@@ -151,6 +159,7 @@ def audit(
         setting, plan, shards, table, weights, groupings
     )
     curves += _age_curves(setting, table, names)
+    found, searched = slice_rows(setting, table, cut) if slices and len(cut) > 1 else ([], None)
     more = age_extras(setting, plan, table, shards, groupings, gate_target)
     curves += more.curves
     spec = build_spec(
@@ -162,6 +171,7 @@ def audit(
             "metrics": spec.metrics | extra,
             "gates": [gate.name for gate in asked],
             "gate_target": gate_target,
+            "slices": searched,
         }
     )
     n = sum(map(len, shards))
@@ -178,6 +188,7 @@ def audit(
         metrics=[*metrics, *more.metrics],
         gaps=judged(gaps, stated.margin_of),
         fairness=fairness,
+        slices=found,
         curves=curves,
         warnings=warnings,
     )

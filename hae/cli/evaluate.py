@@ -73,6 +73,12 @@ def evaluate(
     pairs: Annotated[
         Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
     ] = "auto",
+    slices: Annotated[
+        bool, Option(help="Search the worst slices of up to three attributes.")
+    ] = True,
+    slice_by: Annotated[
+        str | None, Option(metavar="COLUMN,...", help="Further columns to search slices by.")
+    ] = None,
     min_n: MinN = 30,
     max_cells: MaxCells = 20_000,
     n_boot: NBoot = 1000,
@@ -120,6 +126,8 @@ def evaluate(
         sources=sources_of(label_source),
         gates=tuple(gate or ()),
         gate_target=gate_target,
+        slices=slices,
+        slice_by=names(slice_by) or (),
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None
     jobs = plan(models or [], data, split, predictions or [], table, out)

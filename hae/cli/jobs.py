@@ -54,6 +54,8 @@ class AuditOptions:
     policy: Declared | None
     adjust: Literal["max_t", "holm", "bh"]
     sources: Mapping[str, str]
+    slices: bool
+    slice_by: tuple[str, ...]
     gates: tuple[str, ...] = ()
     gate_target: float | None = None
 
