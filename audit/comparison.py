@@ -20,8 +20,8 @@ from audit.rows import Concern, Group, Note, Number, Record, Task
 SCHEMA: Literal["hae-audit/comparison/1"] = "hae-audit/comparison/1"
 SCOPE = "for these checkpoints; training randomness is not included"
 
-Better = Literal["a better", "b better", "equivalent", "inconclusive"]
-Width = Literal["narrower", "wider", "unchanged", "inconclusive"]
+RunVerdict = Literal["a better", "b better", "equivalent", "inconclusive"]
+WidthVerdict = Literal["narrower", "wider", "unchanged", "inconclusive"]
 Missing = Literal["both", "worst"]
 
 
@@ -72,21 +72,21 @@ class PairedRow(_Change):
     """One metric in one group: the second run minus the first."""
 
     group: Group
-    verdict: Better | None = None
+    verdict: RunVerdict | None = None
 
 
 class GapChange(_Change):
     """How a difference between groups changes: that of the second run minus that of the first.
 
     ``worst_minus_best`` and ``max_minus_min`` take a and b from the first run, where their
-    difference is not negative.
+    difference is not negative. ``n`` and ``n_subjects`` add those of both sides.
     """
 
     attributes: list[str]
     kind: Literal["difference", "vs_rest", "worst_minus_best", "max_minus_min"]
     a: Group | None = None
     b: Group | None = None
-    verdict: Width | None = None
+    verdict: WidthVerdict | None = None
 
 
 class Agreement(Record):

@@ -11,9 +11,10 @@ A limit on a value follows the same logic with the value's own intervals: ``beyo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar
 
+from audit.comparison import GapChange, PairedRow, RunVerdict, WidthVerdict
 from audit.rows import (
     AdjustedGap,
     AggregateGap,
@@ -124,7 +125,115 @@ def _judged(gap: Gap, margin: float | None) -> Gap:
     return gap.model_copy(update={"margin": margin, "verdict": verdict(gap, margin)})
 
 
-def codes(gap: Gap) -> set[str]:
+Change = PairedRow | GapChange
+C = TypeVar("C", PairedRow, GapChange)
+
+
+def which_is_better(row: PairedRow, better: Better, margin: float | None) -> RunVerdict | None:
+    """Which run is better in one row, from the row alone.
+
+    Parameters
+    ----------
+    row : PairedRow
+        A row of a comparison.
+    better : {"lower", "higher", "zero", "none"}
+        Which direction of the metric is better.
+    margin : float, optional
+        Differences up to this, in the unit of the metric, do not matter.
+
+    Returns
+    -------
+    {"a better", "b better", "equivalent", "inconclusive"} or None
+        ``None`` where the row has no value or the metric no better direction.
+
+    Examples
+    --------
+    >>> row = PairedRow(metric="mae", run_a="old", run_b="new", group={}, family="mae/everyone",
+    ...                 value=-1.0, low_90=-1.2, high_90=-0.8, low_adjusted=-1.3,
+    ...                 high_adjusted=-0.7, n=900, n_subjects=900)
+    >>> [which_is_better(row, "lower", margin) for margin in (None, 0.5, 1.0, 1.5)]
+    ['b better', 'b better', 'inconclusive', 'equivalent']
+    """
+    if row.value is None or better == "none":
+        return None
+    grown = _larger(row, margin) if better == "zero" else _moved(row, margin)
+    if grown:
+        return "b better" if (grown > 0) == (better == "higher") else "a better"
+    return "equivalent" if _inside(row, margin) else "inconclusive"
+
+
+def which_is_wider(row: GapChange, margin: float | None) -> WidthVerdict | None:
+    """Whether a difference between groups is narrower or wider in the second run.
+
+    Returns
+    -------
+    {"narrower", "wider", "unchanged", "inconclusive"} or None
+        ``None`` where the row has no value.
+    """
+    if row.value is None:
+        return None
+    grown = _larger(row, margin)
+    if grown:
+        return "wider" if grown > 0 else "narrower"
+    return "unchanged" if _inside(row, margin) else "inconclusive"
+
+
+def settled(row: Change, margin: float | None = None) -> bool:
+    """Whether the family-adjusted interval of the difference lies wholly beyond 0 or the margin."""
+    return _moved(row, margin) != 0
+
+
+def compared(
+    rows: Sequence[C], directions: Mapping[str, Better], margins: Mapping[str, float]
+) -> list[C]:
+    """Every row of a comparison with the margin of its metric and the verdict."""
+    return [_compared(row, directions, margins.get(row.metric)) for row in rows]
+
+
+def _compared(row: C, directions: Mapping[str, Better], margin: float | None) -> C:
+    if row.value is None:
+        return row
+    if isinstance(row, PairedRow):
+        found: RunVerdict | WidthVerdict | None = which_is_better(row, directions[row.metric], margin)
+    else:
+        found = which_is_wider(row, margin)
+    crossed = isinstance(row, GapChange) and _crossed(row)
+    note = "; ".join(part for part in (row.note, "reversed" if crossed else None) if part) or None
+    return row.model_copy(update={"margin": margin, "verdict": found, "note": note})
+
+
+def _crossed(row: GapChange) -> bool:
+    if row.value_a is None or row.value_b is None:
+        return False
+    return settled(row) and row.value_a * row.value_b < 0
+
+
+def _beyond(low: float | None, high: float | None, margin: float) -> int:
+    """1 above the margin, -1 below it, 0 where an interval reaches into it or does not exist."""
+    if low is None or high is None:
+        return 0
+    return 1 if low > margin else -1 if high < -margin else 0
+
+
+def _moved(row: Change, margin: float | None) -> int:
+    return _beyond(row.low_adjusted, row.high_adjusted, margin or 0.0)
+
+
+def _larger(row: Change, margin: float | None) -> int:
+    """1 where the second run's number is the larger without its sign, -1 where the first's is.
+
+    abs(B) - abs(A) > margin exactly where B - A and B + A both lie beyond it on one side.
+    """
+    return _moved(row, margin) * _beyond(row.low_sum, row.high_sum, margin or 0.0)
+
+
+def _inside(row: Change, margin: float | None) -> bool:
+    if margin is None or row.low_90 is None or row.high_90 is None or codes(row) & TOO_SMALL:
+        return False
+    return -margin < row.low_90 and row.high_90 < margin
+
+
+def codes(gap: Gap | Change) -> set[str]:
     """The codes in the note of a row."""
     return {part.split(":")[0] for part in gap.note.split("; ")} if gap.note else set()
 

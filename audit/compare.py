@@ -1,0 +1,255 @@
+"""Two or more runs on the same faces, paired by person: the order of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from audit.align import Aligned, align, common_classes
+from audit.bands import DECADES
+from audit.block import Adjust, Setting
+from audit.collect import table_bands
+from audit.comparison import (
+    ComparedRun,
+    Comparison,
+    ComparisonSpec,
+    GapChange,
+    Missing,
+    PairedRow,
+)
+from audit.concerns import table_warnings
+from audit.errors import InputError
+from audit.gap_changes import gap_changes
+from audit.groups import combinations_of
+from audit.options import check_names, check_options, setting_of
+from audit.paired_block import WITH_FAILURES, PairedBlock
+from audit.paired_family import Resampling, resampling
+from audit.paired_rows import paired_rows
+from audit.paired_sums import Reading, RunSums, blocks_of, by_person, sums_of
+from audit.predictions import Predictions
+from audit.result import RunInfo
+from audit.rows import Concern
+from audit.spec import build_spec
+from audit.verdict import compared
+
+SEEDS = 5
+
+
+def compare(
+    runs: Mapping[str, Predictions],
+    *,
+    baseline: str | None = None,
+    by: Sequence[str | Sequence[str]] | None = None,
+    missing: Missing = "both",
+    n_boot: int = 1000,
+    seed: int = 0,
+    estimand: Literal["image", "subject"] = "image",
+    min_n: int = 30,
+    age_bands: Sequence[float] | None = None,
+    max_cells: int = 20_000,
+    margins: Mapping[str, float] | None = None,
+    adjust: Adjust = "max_t",
+    settings: Mapping[str, Sequence[str]] | None = None,
+    sources: Mapping[str, str] | None = None,
+    infos: Mapping[str, RunInfo] | None = None,
+    command: str | None = None,
+) -> Comparison:
+    """Compare runs on the same faces: every metric and every gap, paired by person.
+
+    Parameters
+    ----------
+    runs : mapping of str to Predictions
+        At least two tables with ``sample_id``, by the names that the record uses.
+    baseline : str, optional
+        The run that each other one is compared with; by default the first.
+    by, n_boot, seed, estimand, min_n, age_bands, max_cells, adjust, sources
+        As in :func:`audit.run.audit`.
+    missing : {"both", "worst"}
+        Faces that a run did not process: errors are compared on the faces that both processed; or
+        a failure counts as wrong, and metrics for which a failure has no value are left out.
+    margins : mapping, optional
+        Metric -> the largest difference, in the unit of the metric, that would not matter. Without
+        one, runs can be better or worse but never equivalent.
+    settings : mapping, optional
+        Name -> at least 5 runs that differ in their seed alone: a random effect.
+    infos : mapping, optional
+        Run -> where its numbers come from.
+    command : str, optional
+        What was typed, for the record.
+
+    Returns
+    -------
+    Comparison
+        The record. It holds for these checkpoints; what another training would give it cannot say.
+
+    Raises
+    ------
+    InputError
+        With place, rule, value and remedy; runs of different faces or labels are refused.
+    """
+    check_options(n_boot, min_n, estimand, age_bands, "auto", adjust)
+    names = _in_order(runs, baseline)
+    if missing not in get_args(Missing):
+        raise InputError(f"--missing {missing!r}: must be one of {', '.join(get_args(Missing))}")
+    tables = common_classes({name: runs[name] for name in names})
+    given = _columns_of(tables)
+    combinations = combinations_of([by] if isinstance(by, str) else by, given)
+    used = tuple(dict.fromkeys(name for found in combinations for name in found))
+    aligned = align(tables, used)
+    if estimand == "subject":
+        aligned = replace(aligned, runs={k: by_person(t) for k, t in aligned.runs.items()})
+    shards = list(aligned.runs.values())
+    edges = tuple(float(edge) for edge in age_bands) if age_bands else None
+    bands = table_bands(shards[:1], edges or DECADES)
+    reading = Reading(used, combinations, edges, bands, max_cells)
+    sums = {name: sums_of(table, reading) for name, table in aligned.runs.items()}
+    adjust = adjust if n_boot or adjust != "max_t" else "holm"
+    first = sums[names[0]]
+    setting = setting_of(shards, first.persons, bands, n_boot, seed, min_n, adjust, all_pairs=False)
+    check_names(setting, margins or {}, ())
+    weights = resampling(np.unique(first.persons.sums.unit), seed, n_boot)
+    paired, gaps = _changes(setting, sums, reading, weights, missing)
+    directions = {metric.name: metric.better for metric in setting.metrics}
+    items = first.groupings(reading)[1:]
+    spec = build_spec(
+        setting, shards[:1], first.persons, items, sources or {}, estimand, bands, edges, []
+    )
+    return Comparison(
+        task=shards[0].task,
+        runs=_runs(aligned, infos or {}, settings or {}, seed),
+        spec=ComparisonSpec(
+            **spec.model_dump(exclude={"fairness", "margins"}),
+            margins=dict(margins or {}),
+            baseline=names[0],
+            missing=missing,
+            settings={name: list(found) for name, found in (settings or {}).items()},
+        ),
+        paired=compared(paired, directions, margins or {}),
+        gaps=compared(gaps, directions, margins or {}),
+        warnings=_warnings(aligned),
+        command=command,
+    )
+
+
+def _in_order(runs: Mapping[str, Predictions], baseline: str | None) -> list[str]:
+    if len(runs) < 2:
+        raise InputError(f"compare: {len(runs)} run is given; give at least two")
+    first = next(iter(runs)) if baseline is None else baseline
+    if first not in runs:
+        raise InputError(f"--baseline {first}: no such run; choose one of {', '.join(runs)}")
+    return [first, *(name for name in runs if name != first)]
+
+
+def _columns_of(tables: Mapping[str, Predictions]) -> Predictions:
+    """The first table with the columns that any of the tables has."""
+    first = next(iter(tables.values()))
+    more = {
+        name: None
+        for table in tables.values()
+        for name in table.other.columns
+        if name not in first.other.columns
+    }
+    return replace(first, other=first.other.assign(**more))
+
+
+def _changes(
+    setting: Setting,
+    sums: Mapping[str, RunSums],
+    reading: Reading,
+    weights: Resampling,
+    missing: Missing,
+) -> tuple[list[PairedRow], list[GapChange]]:
+    """Each run against the first."""
+    paired: list[PairedRow] = []
+    gaps: list[GapChange] = []
+    first, *others = sums
+    for other in others:
+        pair = (sums[first], sums[other])
+        blocks = blocks_of(setting, (first, other), pair, reading, weights)
+        if missing == "worst" and any(_failed(run.table) for run in pair):
+            paired += _without_worst(blocks[0])
+            kept = tuple(m for m in setting.metrics if m.name.endswith(WITH_FAILURES))
+            blocks = [replace(block, setting=replace(setting, metrics=kept)) for block in blocks]
+        for block in blocks:
+            paired += paired_rows(block)
+            if block.grouping.names:
+                gaps += gap_changes(block)
+    return paired, gaps
+
+
+def _failed(table: Predictions) -> bool:
+    return bool((table.labelled & ~table.processed).any())
+
+
+def _without_worst(block: PairedBlock) -> list[PairedRow]:
+    """A row of everyone for each metric that a failure has no value in."""
+    a, b = block.names
+    left = dict.fromkeys(
+        metric.name for metric in block.setting.metrics if not metric.name.endswith(WITH_FAILURES)
+    )
+    return [
+        PairedRow(
+            metric=name,
+            group={},
+            run_a=a,
+            run_b=b,
+            family=f"{name}/everyone",
+            value=None,
+            n=0,
+            n_subjects=0,
+            note="no_worst",
+        )
+        for name in left
+    ]
+
+
+def _runs(
+    aligned: Aligned,
+    infos: Mapping[str, RunInfo],
+    settings: Mapping[str, Sequence[str]],
+    seed: int,
+) -> list[ComparedRun]:
+    of_setting = {run: name for name, found in settings.items() for run in found}
+    rows = []
+    for i, (name, table) in enumerate(aligned.runs.items()):
+        info = infos.get(name) or RunInfo(model=name, seed=seed)
+        known = {(file.name, file.sha256) for file in info.files}
+        more = [file for file in table.files if (file.name, file.sha256) not in known]
+        rows.append(
+            ComparedRun(
+                name=name,
+                baseline=i == 0,
+                setting=of_setting.get(name),
+                n_absent=int((~aligned.present[name]).sum()),
+                n_failed=int((table.labelled & ~table.processed).sum()),
+                run=info.model_copy(update={"files": [*info.files, *more]}),
+            )
+        )
+    return rows
+
+
+def _warnings(aligned: Aligned) -> list[Concern]:
+    """What each table says of itself, once where all say it."""
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for name, table in aligned.runs.items():
+        for concern in table_warnings([table]):
+            told.setdefault((concern.code, concern.severity, concern.message), []).append(name)
+        absent = int((~aligned.present[name]).sum())
+        if absent:
+            message = f"{absent} of {len(aligned)} faces are not in the table; they count as failed"
+            told.setdefault(("faces_absent", "warning", message), []).append(name)
+    everyone = list(aligned.runs)
+    return [
+        Concern.model_validate(
+            {
+                "code": code,
+                "severity": severity,
+                "message": message,
+                "where": None if names == everyone else ", ".join(names),
+            }
+        )
+        for (code, severity, message), names in told.items()
+    ]
