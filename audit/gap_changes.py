@@ -202,7 +202,7 @@ def _as_one_of_all(block: PairedBlock, part: _Gaps, joint: Together) -> Together
     wanted = np.fmax(joint.critical, part.found.critical(1 - 0.05 / pairs))
     wanted = np.where(np.isnan(joint.critical), np.nan, wanted)
     low, high = part.found.limits(wanted)
-    p = np.minimum(np.maximum(joint.p, part.found.contrast().p * pairs), 1.0)
+    p = np.minimum(np.maximum(joint.p, part.found.contrast.p * pairs), 1.0)
     return Together(p, wanted, low, high, joint.note)
 
 

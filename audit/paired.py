@@ -22,7 +22,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 _ROUNDING = 1e-12
-REST = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +35,6 @@ class Pair:
     grouping: Grouping
     runs: tuple[GroupedSums, GroupedSums]
     faces: tuple[GroupedSums, GroupedSums] | None
-
-    @property
-    def n_units(self) -> int:
-        """Number of persons."""
-        return len(self.runs[0].keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +130,8 @@ def sides_of(setting: Setting, pair: Pair, metric: Metric, places: Places) -> Si
     if metric.interval == "wilson":
         sizes = _sizes(setting, pair, metric, places, values, (slopes[0], slopes[1]))
         n_eff, var = _effective(sizes, var, factor, m_eff)
-        spread = np.maximum(
-            n_eff * var + (values[1] - values[0]) ** 2, np.abs(values[1] - values[0])
-        )
+        change = values[1] - values[0]
+        spread = np.maximum(n_eff * var / factor**2 + change**2, np.abs(change))
     return Sides(values, scaled, var, df, n_eff, spread, n, m, m_eff)
 
 

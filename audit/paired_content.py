@@ -48,7 +48,7 @@ def contents(
     found: Statistic, joint: Together, hidden: BoolArray, total: Limits | None
 ) -> list[dict[str, Any]]:
     """The numbers of each row; a hidden row keeps its value alone."""
-    alone = found.contrast()
+    alone = found.contrast
     own = {
         "low": alone.low,
         "high": alone.high,
@@ -103,8 +103,9 @@ def _no_interval(block: PairedBlock, sides: Sequence[AnySides], r: int) -> str:
         return "one_subject"
     if min(side.m_eff[r] for side in sides) < 2:
         return "few_effective"
-    few = isinstance(sides[0], QuantileSides) and block.setting.n_boot < MIN_REPLICATES
-    return "too_few_replicates" if few else "runs_agree"
+    if isinstance(sides[0], QuantileSides) and block.setting.n_boot < MIN_REPLICATES:
+        return "too_few_replicates"
+    return "zero_variance" if any(side.change[r] != 0 for side in sides) else "runs_agree"
 
 
 def joined(notes: Sequence[str | None]) -> str | None:

@@ -87,7 +87,7 @@ def together(
     list of Together
         One for each part. A limit is never nearer, a p never smaller than the row's own.
     """
-    own = np.concatenate([row.contrast().p for row in rows])
+    own = np.concatenate([row.contrast.p for row in rows])
     inside = np.concatenate(list(tested)) & ~np.isnan(own)
     p, wanted, note = np.full(len(own), np.nan), np.full(len(own), np.nan), None
     if inside.any():
@@ -130,6 +130,6 @@ def _level(adjust: Adjust, p: FloatArray) -> float:
 
 def _limited(row: Statistic, p: FloatArray, wanted: FloatArray, note: str | None) -> Together:
     low, high = row.limits(wanted)
-    own = row.contrast()
+    own = row.contrast
     low, high = np.minimum(low, own.low), np.maximum(high, own.high)
     return Together(p, wanted, low, high, note)

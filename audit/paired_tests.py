@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -76,6 +77,7 @@ class Statistic:
         """Each row's own critical value."""
         return critical(self.df, np.isinf(self.df), level)
 
+    @cached_property
     def contrast(self) -> Contrast:
         """Value, 95 % and 90 % interval, and p of each row alone."""
         if self.own is not None:
