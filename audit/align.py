@@ -69,6 +69,8 @@ def align(runs: Mapping[str, Predictions], attributes: Sequence[str]) -> Aligned
         "cure": None,
         "raw": None,
     }
+    if not _same_distributions(list(tables.values())):
+        tables = {name: replace(table, distribution=None) for name, table in tables.items()}
     found = {
         name: replace(table, **shared, **truth, **_estimates(table, at[name]))
         for name, table in tables.items()
@@ -282,6 +284,13 @@ def _attributes(
     return pd.DataFrame(found, index=pd.RangeIndex(len(ids)), dtype=object)
 
 
+def _same_distributions(tables: Sequence[Predictions]) -> bool:
+    """Whether all runs predict distributions of age in one form; else none is compared by them."""
+    forms = {None if t.distribution is None else (t.distribution.kind, t.distribution.centres)
+             for t in tables}  # fmt: skip
+    return len(forms) == 1
+
+
 def _estimates(table: Predictions, index: IntArray) -> dict[str, Any]:
     """What a run predicts for some faces; -1 is a face that it has not."""
     here = index >= 0
@@ -289,7 +298,11 @@ def _estimates(table: Predictions, index: IntArray) -> dict[str, Any]:
         ages = table.estimate
         assert ages is not None
         low, high = (np.where(here, part[index], np.nan) for part in (ages.low, ages.high))
-        return {"estimate": AgeColumn(low, high, is_band=ages.is_band)}
+        spread = table.distribution
+        return {
+            "estimate": AgeColumn(low, high, is_band=ages.is_band),
+            "distribution": None if spread is None else spread.take(np.maximum(index, 0)),
+        }
     assert table.y_pred is not None
     found: dict[str, Any] = {"y_pred": np.where(here, table.y_pred[index], -1)}
     scores = table.probabilities

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from audit.age_plan import AgePlan, age_plan
 from audit.align import Aligned, align, common_classes
 from audit.bands import DECADES
 from audit.block import Adjust, Setting
@@ -24,8 +25,8 @@ from audit.concerns import table_warnings
 from audit.errors import InputError
 from audit.gap_changes import gap_changes
 from audit.groups import combinations_of
-from audit.options import check_names, check_options, setting_of
-from audit.paired_block import WITH_FAILURES, PairedBlock
+from audit.options import check_options, names_of, setting_of
+from audit.paired_block import PairedBlock, counts_failures
 from audit.paired_family import Resampling, resampling
 from audit.paired_rows import paired_rows
 from audit.paired_sums import Reading, RunSums, blocks_of, by_person, sums_of
@@ -33,6 +34,7 @@ from audit.predictions import Predictions
 from audit.result import RunInfo
 from audit.rows import Concern
 from audit.spec import build_spec
+from audit.stated import check_stated, statements
 from audit.verdict import compared
 
 SEEDS = 5
@@ -104,12 +106,14 @@ def compare(
     shards = list(aligned.runs.values())
     edges = tuple(float(edge) for edge in age_bands) if age_bands else None
     bands = table_bands(shards[:1], edges or DECADES)
-    reading = Reading(used, combinations, edges, bands, max_cells)
+    plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
+    reading = Reading(used, combinations, edges, plan, max_cells)
     sums = {name: sums_of(table, reading) for name, table in aligned.runs.items()}
     adjust = adjust if n_boot or adjust != "max_t" else "holm"
     first = sums[names[0]]
-    setting = setting_of(shards, first.persons, bands, n_boot, seed, min_n, adjust, all_pairs=False)
-    check_names(setting, margins or {}, ())
+    setting = setting_of(shards, first.persons, plan, n_boot, seed, min_n, adjust, all_pairs=False)
+    stated = statements(margins or {}, (), None)
+    check_stated(stated, names_of(setting, {}, shards[0], combinations))
     weights = resampling(np.unique(first.persons.sums.unit), seed, n_boot)
     paired, gaps = _changes(setting, sums, reading, weights, missing)
     directions = {metric.name: metric.better for metric in setting.metrics}
@@ -171,7 +175,7 @@ def _changes(
         blocks = blocks_of(setting, (first, other), pair, reading, weights)
         if missing == "worst" and any(_failed(run.table) for run in pair):
             paired += _without_worst(blocks[0])
-            kept = tuple(m for m in setting.metrics if m.name.endswith(WITH_FAILURES))
+            kept = tuple(m for m in setting.metrics if counts_failures(m))
             blocks = [replace(block, setting=replace(setting, metrics=kept)) for block in blocks]
         for block in blocks:
             paired += paired_rows(block)
@@ -188,7 +192,7 @@ def _without_worst(block: PairedBlock) -> list[PairedRow]:
     """A row of everyone for each metric that a failure has no value in."""
     a, b = block.names
     left = dict.fromkeys(
-        metric.name for metric in block.setting.metrics if not metric.name.endswith(WITH_FAILURES)
+        metric.name for metric in block.setting.metrics if not counts_failures(metric)
     )
     return [
         PairedRow(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from audit.block import RANGE_LIMITED
 from audit.comparison import GapChange
-from audit.gaps import MAX_GROUPS_FOR_PAIRS, RANGE_LIMITED
+from audit.gaps import MAX_GROUPS_FOR_PAIRS
 from audit.metrics.core import Metric
 from audit.paired import Places
 from audit.paired_block import PairedBlock, at, enough, groups_of, too_few
@@ -46,7 +47,7 @@ def gap_changes(block: PairedBlock) -> list[GapChange]:
     """
     rows: list[GapChange] = []
     for name, metrics in families(block):
-        if metrics[0].interval == "none":
+        if metrics[0].interval == "none" or not metrics[0].has_gaps:
             continue
         if name in RANGE_LIMITED and "age" in block.grouping.names:
             rows += [_nothing(block, metric, "range_restricted") for metric in metrics]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from audit.age_plan import AgePlan
 from audit.align import processed_by_all
-from audit.bands import Band
 from audit.block import Quantiles, Setting
 from audit.collect import Collected, collect_table
 from audit.groups import Grouping, grouping
@@ -30,7 +30,7 @@ class Reading:
     names: tuple[str, ...]
     combinations: tuple[tuple[str, ...], ...]
     edges: tuple[float, ...] | None
-    bands: tuple[Band, ...]
+    plan: AgePlan
     max_cells: int
 
 
@@ -63,8 +63,9 @@ def sums_of(table: Predictions, reading: Reading) -> RunSums:
     """Sums of one run."""
 
     def collected(table: Predictions) -> Collected:
-        bands, cells = reading.bands, reading.max_cells
-        return collect_table([table], reading.names, reading.edges, bands, "image", cells)
+        plan, cells = reading.plan, reading.max_cells
+        names, edges, bands = reading.names, reading.edges, plan.bands
+        return collect_table([table], names, edges, bands, "image", cells, plan)
 
     faces = None if table.subject_id is None else collected(replace(table, subject_id=None)).sums
     return RunSums(table, collected(table), faces)

@@ -7,6 +7,12 @@ not settled among it. Without a margin there is no verdict.
 
 A limit on a value follows the same logic with the value's own intervals: ``beyond the limit``,
 ``within the limit``, ``inconclusive``.
+
+So do two runs: one is better where the family-adjusted interval of their difference lies wholly
+beyond 0, or beyond the margin where one is stated; they are equivalent where the 90 % interval lies
+inside a margin. Of two signed numbers (biases, differences of groups) the larger is told by the
+intervals of their difference and of their sum together: a difference of groups that has changed its
+side may be as wide as before.
 """
 
 from __future__ import annotations
@@ -194,7 +200,9 @@ def _compared(row: C, directions: Mapping[str, Better], margin: float | None) ->
     if row.value is None:
         return row
     if isinstance(row, PairedRow):
-        found: RunVerdict | WidthVerdict | None = which_is_better(row, directions[row.metric], margin)
+        found: RunVerdict | WidthVerdict | None = which_is_better(
+            row, directions[row.metric], margin
+        )
     else:
         found = which_is_wider(row, margin)
     crossed = isinstance(row, GapChange) and _crossed(row)
