@@ -13,7 +13,7 @@ from audit.age_plan import AgePlan, plan_curves, plan_features
 from audit.bands import Band, parse_band
 from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
-from audit.cure import COLUMNS, RAW
+from audit.cure import COLUMNS, FLOW, RAW
 from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
@@ -66,7 +66,7 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
             f"{bare.place}: some shards have class probabilities and this one has none; "
             "give them to all or to none"
         )
-    for name in (*COLUMNS, RAW):
+    for name in (*COLUMNS, FLOW, RAW):
         odd = next((s for s in shards if (name in s.extras) != (name in first.extras)), None)
         if odd is not None:
             raise InputError(
@@ -127,7 +127,13 @@ def _recoded(shard: Predictions, names: tuple[str, ...]) -> Predictions:
     lookup = np.array([*(names.index(name) for name in shard.classes), -1], dtype=np.int64)
     assert shard.y_true is not None
     assert shard.y_pred is not None
-    return replace(shard, classes=names, y_true=lookup[shard.y_true], y_pred=lookup[shard.y_pred])
+    return replace(
+        shard,
+        classes=names,
+        y_true=lookup[shard.y_true],
+        y_pred=lookup[shard.y_pred],
+        cure=None if shard.cure is None else shard.cure.recoded(lookup),
+    )
 
 
 def table_bands(shards: Sequence[Predictions], edges: tuple[float, ...]) -> tuple[Band, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.bands import parse_band
 from audit.block import Block, Setting
 from audit.intervals import critical, limits, wilson
 from audit.metrics.core import divide
-from audit.rows import CurveRow
+from audit.rows import CurveRow, Group
+
+FloatArray = npt.NDArray[np.float64]
 
 MAX_GROUPS = 24
 DESCRIPTIONS = {
@@ -18,6 +21,8 @@ DESCRIPTIONS = {
     "interval, z: share of the faces, n: faces",
     "confusion": "x: true class, y: predicted class, z: faces (weighted), n: faces of the true "
     "class",
+    "relabel_flow": "x: label before training, y: label after it, z: faces (weighted), n: faces of "
+    "the label before",
     "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
     "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
     "95 % interval; falls with age by regression to the mean",
@@ -44,27 +49,30 @@ BY_AGE = ("mae", "bias", "within_band_accuracy", "band_distance")
 
 
 def expression_curves(setting: Setting, block: Block, classes: Sequence[str]) -> list[CurveRow]:
-    """Reliability and confusion of every group, unless there are too many."""
+    """Reliability, confusion and relabels of every group, unless there are too many."""
     if len(block.grouping.groups) > MAX_GROUPS:
         return []
     sums = block.sums(setting.layout)
+    matrices = {"confusion": ("confusion", "true_n")}
+    if "flow" in sums:
+        matrices["relabel_flow"] = ("flow", "flow_n")
     rows: list[CurveRow] = []
     for g in range(len(block.grouping.groups)):
-        group = block.grouping.label(g)
-        for i, true in enumerate(classes):
-            rows += [
-                CurveRow(
-                    name="confusion",
-                    group=group,
-                    x=true,
-                    y=predicted,
-                    z=float(sums["confusion"][g, i, j]),
-                    n=round(sums["true_n"][g, i]),
-                )
-                for j, predicted in enumerate(classes)
-            ]
+        for name, (cells, n) in matrices.items():
+            rows += _matrix(name, block.grouping.label(g), classes, sums[cells][g], sums[n][g])
         rows += _reliability(block, sums, g)
     return rows
+
+
+def _matrix(
+    name: str, group: Group, classes: Sequence[str], cells: FloatArray, n: FloatArray
+) -> list[CurveRow]:
+    """A row for every pair of classes; ``n`` are the faces of the first."""
+    return [
+        CurveRow(name=name, group=group, x=one, y=other, z=float(cells[i, j]), n=round(n[i]))
+        for i, one in enumerate(classes)
+        for j, other in enumerate(classes)
+    ]
 
 
 def _reliability(block: Block, sums: dict[str, np.ndarray], g: int) -> list[CurveRow]:

@@ -18,7 +18,7 @@ from audit.classes import (
     read_probabilities,
 )
 from audit.columns import AgeColumn, as_ages, as_number, checked_estimate, checked_truth
-from audit.cure import COLUMNS, read_cure, read_raw
+from audit.cure import AFTER, BEFORE, COLUMNS, read_cure, read_raw
 from audit.distribution import read_distribution
 from audit.errors import InputError
 from audit.rows import Concern
@@ -96,10 +96,12 @@ def expression_fields(
             f"the table has {', '.join(map(str, frame.columns))}"
         )
     text = [name for name in ("expression", "expression_pred") if name in frame.columns]
+    both = {BEFORE, AFTER, "relabelled"} <= set(frame.columns)
+    naming = [*text, *((BEFORE, AFTER) if both else ())]
     names = (
         scores.classes
         if scores is not None
-        else tuple(classes or observed_classes(*(as_classes(frame[name], place) for name in text)))
+        else tuple(classes or observed_classes(*(as_classes(frame[n], place) for n in naming)))
     )
     if not names:
         raise InputError(
@@ -134,12 +136,14 @@ def expression_fields(
         )
     y_pred = np.where(failed, -1, y_pred)
     raw, raw_columns = read_raw(frame, scores, y_pred >= 0, place)
+    cure = read_cure(frame, names, place)
+    labels = [] if cure is None or cure.before is None else [BEFORE, AFTER]
     fields = {
         "y_true": y_true,
         "y_pred": y_pred,
         "probabilities": scores,
         "classes": names,
-        "cure": read_cure(frame, place),
+        "cure": cure,
         "raw": raw,
     }
-    return fields, [*text, *columns, *raw_columns, *COLUMNS]
+    return fields, [*text, *columns, *raw_columns, *COLUMNS, *labels]

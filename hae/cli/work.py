@@ -113,6 +113,7 @@ def _predictions(
         failed_when=table.failed_when,
         logits=table.logits,
         classes=table.classes,
+        relabels=table.relabels,
     )
     return predictions, run_of_table(job.name, options.seed, command), options
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.errors import InputError
 from audit.files import write_bytes, write_text
 from audit.hashing import text_keys
 from audit.predictions import LEAKY
-from audit.tables import read_table
+from audit.relabels import RUN
 from hae.checkpoint import Header
 from hae.inference import ExpressionScores
 from hae.training.faces import Faces
@@ -24,13 +22,12 @@ from hae.training.run import Order
 
 TABLE, LOG = "training.parquet", "relabels.csv"
 SEEN = "the network was trained on these very faces: its accuracy on others will be lower"
-RUN = "run"
-"""Column of both that says which run they are of."""
 
 
 def run_of(header: Header) -> str:
-    """A run's mark: 16 hex digits of a hash of its config and of what it was trained on."""
-    told = [header.config.model_dump(mode="json"), header.provenance.content]
+    """A run's mark: 16 hex digits of a hash of its config, its data and its first weights."""
+    made = header.provenance
+    told = [header.config.model_dump(mode="json"), made.content, made.init]
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -107,24 +104,3 @@ def write_cure(
         }
     )
     write_text(order.out / LOG, changes.to_csv(index=False))
-
-
-def read_relabels(path: Path, header: Header) -> pd.DataFrame:
-    """The log of a run: ``sample_id, epoch, from, to, importance, run``, in order of time.
-
-    Raises
-    ------
-    InputError
-        It is no such log, or that of another run than the checkpoint's.
-    """
-    log = read_table(path)
-    missing = [name for name in ("sample_id", "epoch", "from", "to", RUN) if name not in log]
-    if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}; give the {LOG} of a run")
-    strange = log[RUN].astype("str")[log[RUN].astype("str") != run_of(header)]
-    if len(strange):
-        raise InputError(
-            f"{path}: is the log of run {strange.iloc[0]}, the checkpoint is of run "
-            f"{run_of(header)}; give the {LOG} that lies beside it"
-        )
-    return log

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import Grid, heat
 from reports.format import combination_label, count, group_label, number, plain
 from reports.sections.curves import MAX_PANELS, MAX_ROWS, Curve, curves_of
 
+
+@dataclass(frozen=True)
+class Axes:
+    """How a matrix of classes is called, and its rows, columns and cells."""
+
+    title: str
+    row: str
+    column: str
+    caption: str
+    hover: str
+
+
+CONFUSION = Axes(
+    "Confusion",
+    "true class",
+    "given class",
+    "Share of the faces of a true class (row) that were given each class (column).",
+    "taken for",
+)
 _READING = (
     "Each row is a true class and is shared out over the classes that its faces were given; the "
     "diagonal is right. Shares of rows with few faces are coarse: the counts are in the table."
@@ -22,26 +43,30 @@ def build(result: AuditResult) -> Section | None:
     blocks: list[Block] = [Prose((_READING,))]
     for i, (names, curves) in enumerate(arranged.items()):
         by = f"by {combination_label(names)}" if names else "everyone"
-        blocks.append(_figure(curves, f"confusion-{i}", by, result.spec.classes or []))
+        order = result.spec.classes or []
+        blocks.append(matrices(curves, f"confusion-{i}", by, order, CONFUSION))
     return Section("confusion", "Confusion", tuple(blocks))
 
 
-def _figure(curves: list[Curve], id: str, by: str, order: list[str]) -> Figure:
-    title = f"Confusion: {by}"
+def matrices(curves: list[Curve], id: str, by: str, order: list[str], axes: Axes) -> Figure:
+    """A heat map of shares of its rows for every group, and the table of all cells."""
+    title = f"{axes.title}: {by}"
     panels = []
     for i, curve in enumerate(curves[:MAX_PANELS]):
         classes = _classes(curve, order)
         label = group_label(curve.group)
-        alt = f"{title}. {label}: shares of {len(classes)} true classes, in the table."
-        spec = heat(_grid(curve, classes), bar="", unit_scale=True)
-        spec["layout"]["xaxis"]["title"] = {"text": "given class", "standoff": 6}
-        spec["layout"]["yaxis"]["title"] = {"text": "true class", "standoff": 6}
+        alt = f"{title}. {label}: shares of {len(classes)} classes, in the table."
+        spec = heat(_grid(curve, classes, axes.hover), bar="", unit_scale=True)
+        spec["layout"]["xaxis"]["title"] = {"text": axes.column, "standoff": 6}
+        spec["layout"]["yaxis"]["title"] = {"text": axes.row, "standoff": 6}
         panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 130 + 34 * len(classes)))
-    caption = "Share of the faces of a true class (row) that were given each class (column)."
+    caption = axes.caption
     if len(curves) > MAX_PANELS:
         caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
     size: Size = "small" if len(order) <= 4 else "half"
-    return Figure(f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title), size)
+    return Figure(
+        f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title, axes), size
+    )
 
 
 def _classes(curve: Curve, order: list[str]) -> list[str]:
@@ -63,7 +88,7 @@ def _shares(curve: Curve) -> dict[tuple[str, str], float | None]:
     }
 
 
-def _grid(curve: Curve, classes: list[str]) -> Grid:
+def _grid(curve: Curve, classes: list[str], hover: str) -> Grid:
     shares = _shares(curve)
     values = [[shares.get((true, given)) for given in classes] for true in classes]
     names = [plain(name) for name in classes]
@@ -73,13 +98,13 @@ def _grid(curve: Curve, classes: list[str]) -> Grid:
         values=values,
         texts=[["" if v is None else f"{v:.2f}" for v in row] for row in values],
         hovers=[
-            [f"{true} taken for {given}: {number(v)}" for given, v in zip(names, row, strict=True)]
+            [f"{true} {hover} {given}: {number(v)}" for given, v in zip(names, row, strict=True)]
             for true, row in zip(names, values, strict=True)
         ],
     )
 
 
-def _table(curves: list[Curve], id: str, title: str) -> Table:
+def _table(curves: list[Curve], id: str, title: str, axes: Axes) -> Table:
     rows = []
     for curve in curves:
         shares = _shares(curve)
@@ -90,11 +115,11 @@ def _table(curves: list[Curve], id: str, title: str) -> Table:
                 Cell(plain(str(row.y))), Cell(number(share), share), Cell(count(row.z), row.z),
                 Cell(count(row.n), row.n),
             ])  # fmt: skip
-    names = ("share of the true class", "count (weighted)", "faces of the true class")
+    names = (f"share of the {axes.row}", "count (weighted)", f"faces of the {axes.row}")
     columns: list[str | Column] = [
         "group",
-        "true class",
-        "given class",
+        axes.row,
+        axes.column,
         *(Column(name, numeric=True) for name in names),
     ]
     cut = len(rows) - MAX_ROWS

@@ -7,6 +7,8 @@ from audit.rows import Group
 from reports.blocks import Block, Cell, Column, Facts, Heading, Prose, Section, Table, table
 from reports.format import combination_label, count, group_value, number, plain, row_estimate
 from reports.lookup import groups_in_order, headline, metric_row, unit
+from reports.sections.confusion import Axes, matrices
+from reports.sections.curves import curves_of
 from reports.words import by, level_words, mark_of
 
 CURE = {
@@ -23,6 +25,14 @@ SCALED = {
     "nll": "NLL scaled",
     "nll_raw": "NLL raw",
 }
+FLOW = Axes(
+    "Labels before and after",
+    "label before",
+    "label after",
+    "Share of the faces of a label before training (row) that had each label after it (column); "
+    "off the diagonal labels were changed.",
+    "became",
+)
 MAX_ROWS = 400
 _READING = (
     "Training weighs each face by its importance, calls the least important of a batch the low "
@@ -62,6 +72,9 @@ def build(result: AuditResult) -> Section | None:
         if scaled:
             words = f"{title}: calibration scaled and raw, value [{level_words(result)} interval]"
             blocks.append(_matrix(result, names, groups, scaled, f"{id}-scaled", words))
+    for i, (attributes, curves) in enumerate(curves_of(result, "relabel_flow").items()):
+        what = f"by {combination_label(attributes)}" if attributes else "everyone"
+        blocks.append(matrices(curves, f"cure-flow-{i}", what, result.spec.classes or [], FLOW))
     return Section("cure", "What the cure did", tuple(blocks))
 
 

@@ -143,6 +143,56 @@ def test_raw_scores_are_the_scores_of_the_raw_logits() -> None:
     assert result.spec.metrics["ece_raw"].definition != result.spec.metrics["ece"].definition
 
 
+FLOW: dict[str, Any] = {
+    # of x: a to b, a to b, b to a, and one unknown; of y: one b to a
+    "expression_given": ["a", "a", "b", None, "a", "b", "b", "b"],
+    "expression_final": ["b", "b", "a", "b", "a", "b", "a", "b"],
+}
+
+
+def flows(result: AuditResult, group: dict[str, str]) -> dict[tuple[Any, Any], tuple[Any, int]]:
+    rows = [r for r in result.curves if (r.name, r.group) == ("relabel_flow", group)]
+    return {(row.x, row.y): (row.z, row.n) for row in rows}
+
+
+def test_labels_before_and_after_by_group() -> None:
+    result = faces(**FLOW, weight=[1, 2, 1, 1, 1, 1, 1, 0])
+    assert flows(result, {"g": "x"}) == {
+        ("a", "a"): (0, 2), ("a", "b"): (3, 2), ("b", "a"): (1, 1), ("b", "b"): (0, 1)
+    }  # fmt: skip
+    # a face of weight 0 is none
+    assert flows(result, {"g": "y"}) == {
+        ("a", "a"): (1, 1), ("a", "b"): (0, 1), ("b", "a"): (1, 2), ("b", "b"): (1, 2)
+    }  # fmt: skip
+    assert "label before" in result.spec.curves["relabel_flow"]
+    assert not flows(faces(), {})
+    assert not flows(faces(**FLOW, relabelled=None, corrected=None), {})
+
+
+def test_labels_that_contradict_the_mark_are_refused() -> None:
+    with pytest.raises(InputError, match=r"row 6: relabelled is 0 but .* are different"):
+        faces(**FLOW | {"expression_final": [*"bbabaaab"]})
+    with pytest.raises(InputError, match=r"row 1: relabelled is 1 but .* are the same"):
+        faces(**FLOW | {"expression_final": [*"abababab"]})
+    with pytest.raises(InputError, match="expression_final is 'wrath'"):
+        faces(**FLOW | {"expression_final": ["wrath", *"babaaab"]}, logit_a=[1.0] * 8,
+              logit_b=[0.0] * 8)  # fmt: skip
+
+
+def test_labels_of_shards_with_other_classes_are_the_same_labels() -> None:
+    frame = pd.DataFrame(TABLE | FLOW | {"sample_id": [*"12345678"]})
+    whole = audit(frame, task="expression", by=["g"], n_boot=0, min_n=2)
+    third = {"expression": "c", "expression_pred": "c", "g": "y", "sample_id": "9"}
+    more = pd.concat([frame, pd.DataFrame([third])], ignore_index=True)
+    parts = [
+        predictions_from_frame(part, task="expression")
+        for part in (more.iloc[[0, 3]], more.iloc[[1, 2, 4, 5, 6, 7, 8]])
+    ]
+    merged = audit(parts, by=["g"], n_boot=0, min_n=2)
+    known = {key: value for key, value in flows(merged, {}).items() if "c" not in key}
+    assert known == flows(whole, {})
+
+
 def test_columns_survive_a_file(tmp_path: Path) -> None:
     table = predictions_from_frame(cured_table(4, 30), task="expression")
     write_predictions(table, tmp_path / "p.parquet")
@@ -151,6 +201,11 @@ def test_columns_survive_a_file(tmp_path: Path) -> None:
     for name in CURE_COLUMNS:
         np.testing.assert_array_equal(getattr(again.cure, name), getattr(table.cure, name))
     np.testing.assert_array_equal(again.raw.logits, table.raw.logits)
+    both = predictions_from_frame(pd.DataFrame(TABLE | FLOW), task="expression")
+    write_predictions(both, tmp_path / "f.parquet")
+    labels = read_predictions(tmp_path / "f.parquet", task="expression").cure
+    np.testing.assert_array_equal(labels.before, [0, 0, 1, -1, 0, 1, 1, 1])
+    np.testing.assert_array_equal(labels.after, [1, 1, 0, 1, 0, 1, 0, 1])
     assert not {*CURE_COLUMNS, "raw_logit_sad"} & set(again.other.columns)
 
 

@@ -44,6 +44,13 @@ def test_train_tell_and_audit(hae_audit: Command, tmp_path: Path) -> None:
     codes = {row["code"]: row["severity"] for row in record["warnings"]}
     assert codes["leaky_split"] == "serious"  # it was trained on these faces
     assert {"relabel_rate", "relabel_recall", "low_group_share", "ece", "ece_raw"} <= found
+    assert "relabel_flow" in {row["name"] for row in record["curves"]}
+    log = ("--relabels", "run/relabels.csv")
+    done = hae_audit("evaluate", "--predictions", "run/training.parquet", *log, "--n-boot", 0)
+    assert done.returncode == 0, done.stderr
+    twice = ("--predictions", "run/training.parquet", "--predictions", "audit/predictions.parquet")
+    assert "is the log of one run" in refused(hae_audit("evaluate", *twice, *log))
+    assert "--relabels goes with --predictions FILE" in refused(hae_audit("evaluate", *log))
 
 
 @pytest.mark.parametrize(

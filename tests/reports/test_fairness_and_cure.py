@@ -122,3 +122,16 @@ def test_scores_are_shown_scaled_beside_raw() -> None:
     places = [text.index(f">{head}</th>") for head in heads]
     assert places == sorted(places)
     assert "ECE scaled" not in section(with_cure(*CURE), "cure")
+
+
+def test_labels_before_and_after_are_drawn_by_group() -> None:
+    record = with_cure(*CURE)
+    raw = record.model_dump(by_alias=True)
+    flows = [r | {"name": "relabel_flow"} for r in raw["curves"] if r["name"] == "confusion"]
+    assert "Labels before and after" not in section(record, "cure")
+    whole = AuditResult.model_validate(raw | {"curves": raw["curves"] + flows})
+    text = section(whole, "cure")
+    assert "Labels before and after: everyone" in text
+    assert "share of the label before" in text
+    assert "true class" not in text
+    assert "share of the true class" in section(whole, "confusion")

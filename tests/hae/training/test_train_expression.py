@@ -17,13 +17,14 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from audit.errors import InputError
+from audit.predictions import read_predictions
 from hae.adapters.checkpoint import ExpressionPredictor, load_checkpoint
-from hae.checkpoint import Header, read_header
+from hae.checkpoint import read_header
 from hae.config import CHECKPOINT, RunConfig
 from hae.data.readers import read_data
 from hae.predict import predict
 from hae.training.callbacks import Saving
-from hae.training.cure_table import LOG, TABLE, read_relabels
+from hae.training.cure_table import LOG, TABLE, run_of
 from hae.training.labels import read_labels
 from hae.training.run import RUN, Order, open_run
 from hae.training.train_expression import train_expression
@@ -201,15 +202,27 @@ def test_the_order_of_rows_does_not_matter(table: Path, noisy: Path, tmp_path: P
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_the_log_of_another_run_is_refused(noisy: Path, table: Path, tmp_path: Path) -> None:
+def test_a_run_is_told_by_its_config_and_its_first_weights(noisy: Path) -> None:
     header = read_header(noisy / CHECKPOINT)
-    assert len(read_relabels(noisy / LOG, header))
-    other = header.config.model_copy(update={"seed": 99})
-    changed = Header.model_validate(header.model_dump() | {"config": other.model_dump()})
-    with pytest.raises(InputError, match=r"is the log of run \w+, the checkpoint is of run"):
-        read_relabels(noisy / LOG, changed)
-    with pytest.raises(InputError, match=r"has no column .sample_id.; give the relabels"):
-        read_relabels(table, header)
+    assert set(pd.read_csv(noisy / LOG)["run"]) == {run_of(header)}
+    assert set(pd.read_parquet(noisy / TABLE)["run"]) == {run_of(header)}
+    seed = header.config.model_copy(update={"seed": 99})
+    init = header.provenance.model_copy(update={"init": {"source": "other"}})
+    for other in ({"config": seed}, {"provenance": init}):
+        assert run_of(header.model_copy(update=other)) != run_of(header)
+
+
+def test_a_log_is_audited_with_its_own_table_alone(
+    noisy: Path, tmp_path: Path, table: Path
+) -> None:
+    whole = read_predictions(noisy / TABLE, task="expression", relabels=noisy / LOG)
+    plain = read_predictions(noisy / TABLE, task="expression")
+    pd.testing.assert_frame_equal(whole.to_frame(), plain.to_frame())
+    assert whole.cure is not None
+    assert (whole.cure.before != whole.cure.after).any()
+    train_expression(order(table, tmp_path, NOISY | {"relabel_margin": 0.1}), Told())
+    with pytest.raises(InputError, match=r"is the log of run \w+, training.parquet is of run \w+"):
+        read_predictions(noisy / TABLE, task="expression", relabels=tmp_path / LOG)
 
 
 # --- labels that cannot be learned ----------------------------------------------------------------
