@@ -85,6 +85,8 @@ def print_check(found: DataCheck) -> None:
     console.print(f"[bold]{escape(found.data)}[/]: {found.faces:,} faces{people}")
     console.print(f"crop: {escape(found.crop)}")
     console.print(f"terms: {escape(found.terms or 'not stated')}")
+    if found.made:
+        console.print(f"made: {escape(found.made)}")
     for part in dict.fromkeys(count.part for count in found.counts):
         of_part = [count for count in found.counts if count.part == part]
         title = f"split {part}" if part else "all faces"

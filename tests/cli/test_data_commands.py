@@ -213,6 +213,16 @@ def test_check_as_a_record(hae_audit: Command, tmp_path: Path, nameless: pd.Data
     assert json.loads(done.stdout)["images"] is None
 
 
+def test_check_says_what_the_reader_left_out(hae_audit: Command, tmp_path: Path) -> None:
+    lines = ["a.jpg 0 10 50 90 40 67.1 3", "a.jpg 1 60 5 35 95 9.5 0"]
+    (tmp_path / "label.lst").write_text("\n".join([*lines, lines[0]]), encoding="utf-8")
+    done = hae_audit("data", "check", "expw:.", "--no-images")
+    assert done.returncode == 0, done.stderr
+    assert "made: 1 duplicate line left out" in done.stdout.splitlines()
+    record = json.loads(hae_audit("data", "check", "expw:.", "--no-images", "--json").stdout)
+    assert record["made"] == "1 duplicate line left out"
+
+
 def test_check_of_drawn_faces(hae_audit: Command) -> None:
     done = hae_audit("data", "check", "rendered:people=12,photos=1,seed=1", "--split", "train")
     assert done.returncode == 0, done.stderr

@@ -51,12 +51,14 @@ class DataCheck(Strict):
     ``oldest`` is None where the highest band is open. ``failed``: why labels cannot be used, and
     how many; ``missing``: empty cells by column; ``images`` is None where they were not read.
     ``nameless``: faces without ``subject_id``, or whose person is only known as that of a photo.
+    ``made``: what the reader left out or does not know, or how the table came about.
     """
 
     format: Literal["hae-audit/data-check/1"] = "hae-audit/data-check/1"
     data: str
     terms: str | None
     crop: str
+    made: str | None = None
     faces: int
     usable: int
     people: int

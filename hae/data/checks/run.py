@@ -171,6 +171,7 @@ def check_data(
         data=manifest.label,
         terms=manifest.terms,
         crop=manifest.crop.described(),
+        made=manifest.made,
         faces=len(frame),
         usable=int(usable.sum()),
         people=people_of(frame),
