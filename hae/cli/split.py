@@ -74,8 +74,8 @@ def data_split(
     if manifest.images is not None:
         raise InputError(
             f"data set {manifest.label}: its images lie in no files that a table could name; "
-            "divide a data set before it is packed, and drawn faces and the pixels of a fer2013.csv "
-            "by their own --split"
+            "divide a data set before it is packed, and drawn faces and those in the cells of a "
+            "fer2013.csv by their own --split"
         )
     check_images(manifest)
     asked = () if strata == "none" else names(strata)
