@@ -45,9 +45,10 @@ class Trained:
         """Whether it was trained or selected on some of these faces, as far as is known.
 
         It is known of the very same data set wherever it lies, packed or not; of its other reading
-        where the split is not named; of a whole of which these faces are a split; and of tables
-        that were taken from the same label files, by whatever split. A copy with other label files
-        is not found.
+        where the split is not named; of a whole of which these faces are a split; of tables that
+        were taken from the same label files, by whatever split; and of another data set that reads
+        the same file, such as FERPlus of FER2013, in a split of the same name. A copy with other
+        label files is not found.
         """
         made = self.header.provenance
         if content_hash(manifest) in (*made.content, *made.before):
@@ -61,6 +62,9 @@ class Trained:
             return False
         labels = made.data.split(", ")
         whole = manifest.name in labels
+        if own & theirs and not any(f"{x} ".startswith(f"{manifest.name} ") for x in labels):
+            parts = {label.rpartition(" ")[2] for label in labels if " " in label}
+            return manifest.split is None or manifest.split in parts or not parts
         part = any(label.startswith(f"{manifest.name} ") for label in labels)
         return whole or manifest.label in labels or (manifest.split is None and part)
 

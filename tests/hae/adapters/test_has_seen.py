@@ -16,6 +16,7 @@ from hae.data.core import Manifest, content_hash, faces_hash
 from hae.data.manifest import write_manifest
 from hae.data.packs.write import write_pack
 from hae.data.readers import read_data
+from hae.data.sets.fer_votes import COLUMNS
 from tests.hae.adapters.test_checkpoint import written
 from tests.hae.training.toys import write_faces
 
@@ -49,7 +50,16 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Place:
         taken = replace(named, frame=named.frame.assign(split=parts * 4))
         write_manifest(taken, folder / f"utk-{name}.csv", "by hand")
     write_pack(named, folder / "utk-pack", 16)
+    usages, pixels = ["Training", "PublicTest"] * 2, " ".join(["7"] * 48 * 48)
+    fer = {"emotion": 3, "pixels": pixels, "Usage": usages}
+    names = [f"fer{k}.png" for k in range(4)]
+    plus = {"Usage": usages, "Image name": names, **dict.fromkeys(COLUMNS, 0), "happiness": 10}
+    for name, rows in (("fer2013.csv", fer), ("fer2013new.csv", plus)):
+        (folder / "fer").mkdir(exist_ok=True)
+        pd.DataFrame(rows).to_csv(folder / "fer" / name, index=False)
     return {
+        "fer2013": f"fer2013:{folder / 'fer'}",
+        "ferplus": f"ferplus:{folder / 'fer'}",
         "named": f"utkface:{folder / 'utk'}",
         "named-table": f"manifest:{folder / 'utk-named.csv'}",
         "named-turned": f"manifest:{folder / 'utk-turned.csv'}",
@@ -94,6 +104,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Place:
         (("named-pack", None), ("named", None), True),
         (("named-pack", None), ("named-table", "test"), True),
         (("named", None), ("own", "test"), False),
+        (("ferplus", "train"), ("fer2013", "train"), True),  # the same faces with other labels
+        (("ferplus", "train"), ("fer2013", "valid"), False),
+        (("ferplus", "train"), ("fer2013", None), True),
+        (("ferplus", None), ("fer2013", "valid"), True),
+        (("fer2013", "valid"), ("ferplus", "valid"), True),
+        (("fer2013", "valid"), ("own", "test"), False),
     ],
 )
 def test_seen(
