@@ -77,15 +77,23 @@ def build_block(
     grouping: Grouping,
     grouped: GroupedSums,
     quantiles: Mapping[str, Quantiles],
+    rowwise: Mapping[str, FloatArray] | None = None,
 ) -> Block:
-    """Estimate every possible metric in every group of a combination, and in its rest."""
+    """Estimate every possible metric in every group of a combination, and in its rest.
+
+    ``rowwise`` holds the values (G,) of the metrics that do not come from sums.
+    """
     both = panels(grouped, grouping.known, setting.columns)
     metrics = possible(setting)
     who = persons(metrics, setting.layout, grouped, grouping.known)
     found: dict[str, tuple[Estimates, FloatArray]] = {}
     rest: dict[str, tuple[Estimates, FloatArray]] = {}
     for metric in metrics:
-        if metric.quantile is None:
+        if metric.rowwise:
+            nothing = np.full(len(grouping.groups), np.nan)
+            value = (rowwise or {}).get(metric.key, nothing)
+            found[metric.key] = rest[metric.key] = bare_estimates(value)
+        elif metric.quantile is None:
             here, there = who[metric.key]
             found[metric.key] = estimate(metric, setting.layout, both.groups, here)
             rest[metric.key] = estimate(metric, setting.layout, both.rest, there)
@@ -100,6 +108,12 @@ def build_block(
         {key: pair[1] for key, pair in rest.items()},
         quantiles,
     )
+
+
+def bare_estimates(value: FloatArray) -> tuple[Estimates, FloatArray]:
+    """Values without variance or influence."""
+    none, plain = np.full(len(value), np.nan), np.zeros(len(value), dtype=np.bool_)
+    return Estimates(value, none, none, none, plain, none, none), np.zeros((len(value), 0))
 
 
 def possible(setting: Setting) -> Sequence[Metric]:

@@ -82,7 +82,7 @@ def _features(predictions: Predictions) -> tuple[Layout, Any, list[Metric]]:
         values = expression_features(predictions, weight)
         mix = class_mix(layout, values.sum(axis=0))
         metrics = expression_metrics(predictions.classes, predictions.extras, mix)
-        return layout, values, [m for m in metrics if m.name not in absent]
+        return layout, values, [m for m in metrics if m.name not in absent and not m.rowwise]
     bands = table_bands([predictions], DECADES)
     absent = set(impossible(predictions, bands))
     values = age_features(predictions, bands, weight)

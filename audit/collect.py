@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from audit.errors import InputError
 from audit.groups import Attribute, attribute, cells_of, check_cells
 from audit.hashing import Keys
 from audit.metrics.age_features import is_exact, truth_bands
+from audit.metrics.binning import Bins, bins_of
 from audit.metrics.expression import expression_features
 from audit.predictions import Predictions
 from audit.units import (
@@ -38,13 +39,15 @@ FloatArray = npt.NDArray[np.float64]
 class Collected:
     """The sums of the whole table and what its attributes are.
 
-    ``curves`` are the sparse sums of the curves by the same persons and cells, where there are any.
+    ``edges`` are those of the bins of confidence (see ``Bins``); ``curves`` are the sparse sums of
+    the curves by the same persons and cells, where there are any.
     """
 
     sums: UnitSums
     attributes: tuple[str, ...]
     order: dict[str, dict[str, int]]
     n_unknown: dict[str, int]
+    edges: Mapping[str, Mapping[int, FloatArray]]
     curves: UnitSums | None = None
 
 
@@ -173,11 +176,12 @@ def collect_table(
         ages = [attribute(shard, "age", edges) for shard in shards]
         found = [[*row, age] for row, age in zip(found, ages, strict=True)]
         cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
+    binned = bins_of(shards, weights, [units for _, units in keys])
     parts, curves = [], []
-    for shard, (samples, units), weight, (cells, cell) in zip(
-        shards, keys, weights, cut, strict=True
+    for shard, (samples, units), weight, (cells, cell), bins in zip(
+        shards, keys, weights, cut, binned, strict=True
     ):
-        values = _features(shard, plan, weight)
+        values = _features(shard, plan, weight, bins)
         rows = _rows(shard, samples, units, cell, weight)
         parts.append(collect(cells, cell, values, rows, units))
         drawn = plan_curves(shard, plan, weight) if shard.task == "age" else None
@@ -189,6 +193,7 @@ def collect_table(
         names,
         {name: _order(name, items) for name, items in by_name.items()},
         {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
+        binned[0].edges,
         merge(curves) if curves else None,
     )
 
@@ -218,10 +223,10 @@ def _weights(
     return np.split(share, np.cumsum([len(shard) for shard in shards])[:-1])
 
 
-def _features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> Values:
+def _features(shard: Predictions, plan: AgePlan, weight: FloatArray, bins: Bins) -> Values:
     if shard.task == "age":
         return plan_features(shard, plan, weight)
-    return expression_features(shard, weight)
+    return expression_features(shard, weight, bins)
 
 
 def _rows(
@@ -233,8 +238,14 @@ def _rows(
         scores = shard.probabilities
         if scores is None:
             return rows
-        raw = None if shard.raw is None else shard.raw.proba[used]
-        return replace(rows, sample=samples[used], proba=scores.proba[used], raw=raw)
+        assert shard.y_true is not None
+        return replace(
+            rows,
+            sample=samples[used],
+            y=shard.y_true[used],
+            proba=scores.proba[used],
+            raw=None if shard.raw is None else shard.raw.proba[used],
+        )
     assert shard.truth is not None
     assert shard.estimate is not None
     if not is_exact(shard):

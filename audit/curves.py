@@ -9,16 +9,18 @@ import numpy.typing as npt
 
 from audit.bands import parse_band
 from audit.block import Block, Setting
+from audit.calibration_curves import DESCRIPTIONS as CALIBRATION
+from audit.groups import MAX_DRAWN
 from audit.intervals import critical, limits, wilson
 from audit.metrics.core import divide
 from audit.rows import CurveRow, Group
 
 FloatArray = npt.NDArray[np.float64]
 
-MAX_GROUPS = 24
 DESCRIPTIONS = {
     "reliability": "x: mean confidence of an equal-width bin, y: accuracy in it with a 95 % "
     "interval, z: share of the faces, n: faces",
+    **CALIBRATION,
     "confusion": "x: true class, y: predicted class, z: faces (weighted), n: faces of the true "
     "class",
     "relabel_flow": "x: label before training, y: label after it, z: faces (weighted), n: faces of "
@@ -50,7 +52,7 @@ BY_AGE = ("mae", "bias", "within_band_accuracy", "band_distance")
 
 def expression_curves(setting: Setting, block: Block, classes: Sequence[str]) -> list[CurveRow]:
     """Reliability, confusion and relabels of every group, unless there are too many."""
-    if len(block.grouping.groups) > MAX_GROUPS:
+    if len(block.grouping.groups) > MAX_DRAWN:
         return []
     sums = block.sums(setting.layout)
     matrices = {"confusion": ("confusion", "true_n")}

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from audit.age_plan import AgePlan, plan_curve_layout
 from audit.block import Setting, build_block
-from audit.curves import MAX_GROUPS
-from audit.groups import Grouping
+from audit.groups import MAX_DRAWN, Grouping
 from audit.intervals import limits
 from audit.metrics.core import Layout, divide
 from audit.metrics.distribution_calibration import (
@@ -61,7 +60,7 @@ def distribution_rows(
         else row
         for row in rows
     ]
-    if len(item.groups) > MAX_GROUPS:
+    if len(item.groups) > MAX_DRAWN:
         return rows, []
     return rows, [*_pit(setting, grouped, item), *_over(setting, plan, grouped, item, totals)]
 

@@ -189,7 +189,11 @@ def estimate(
     value = np.asarray(metric.formula(sums, **mask), dtype=np.float64)
     if metric.interval == "wilson":
         value = np.where(np.abs(value - np.rint(value)) <= _TOLERANCE, np.rint(value), value)
-    slope = np.nan_to_num(gradient(metric, layout, panel.totals, **mask))
+    slope = (
+        np.zeros_like(panel.totals)
+        if metric.interval == "none"
+        else np.nan_to_num(gradient(metric, layout, panel.totals, **mask))
+    )
     steep = slope[:, panel.columns]
     var = np.einsum("gi,gij,gj->g", steep, panel.moments, steep)
     var = np.where(who.m > 1, var * who.m / np.maximum(who.m - 1, 1), np.nan)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import Block, Setting
-from audit.curves import MAX_GROUPS
 from audit.disparity import expected_nmi, expected_values, rates_of, values_of
+from audit.groups import MAX_DRAWN
 from audit.metrics.fairness import nmi, npmi, nsd
 from audit.metrics.fairness_list import STATISTICS, Statistic
 from audit.rows import FairnessRow
@@ -96,7 +96,7 @@ def _stereotypes(setting: Setting, block: Block, classes: Sequence[str]) -> list
         value = float(nmi(table))
         note = "one_value" if np.isnan(value) else "biased_extreme"
         rows.append(_row(block, f"nmi_{of}", value, len(groups), n, note, null=float(null)))
-    if len(groups) <= MAX_GROUPS:
+    if len(groups) <= MAX_DRAWN:
         for of, table in tables.items():
             rows += _pointwise(block, f"npmi_{of}", npmi(table), groups, classes, n)
     return rows

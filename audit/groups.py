@@ -20,6 +20,8 @@ IntArray = npt.NDArray[np.int64]
 Cell = tuple[str | None, ...]
 DEFAULT_ATTRIBUTES = ("gender", "sex", "race", "ethnicity", "skin_tone", "age")
 MAX_VALUES = 5_000
+MAX_DRAWN = 24
+"""Curves are made where there are no more groups than this."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LANES = 4
-_BOOTSTRAP, _FOLD, _UNIFORM = 1, 2, 3
+_BOOTSTRAP, _FOLD, _UNIFORM, _HALF = 1, 2, 3, 4
 
 
 def text_keys(texts: Sequence[str], namespace: str) -> Keys:
@@ -94,3 +94,8 @@ def folds(keys: Keys, seed: int, split: int, n_folds: int) -> npt.NDArray[np.int
 def uniforms(keys: Keys, seed: int, draw: int) -> FloatArray:
     """One uniform number in [0, 1) per key."""
     return (_words(keys, _UNIFORM, seed, draw) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def halves(keys: Keys) -> npt.NDArray[np.int64]:
+    """The half, 0 or 1, that each unit is in whatever the seed, shape (units,)."""
+    return (_words(keys, _HALF, 0, 0) >> np.uint64(63)).astype(np.int64)

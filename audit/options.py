@@ -104,6 +104,6 @@ def setting_of(
         no_scores = [metric.name for metric in score_metrics(len(first.classes))]
         missing = any(shard.probabilities is None for shard in shards)
         cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
-        columns = core_features(layout)
+        columns = core_features(layout, metrics)
     kept = tuple(m for m in metrics if failures or not m.name.endswith(_FAILURE_METRICS))
     return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs, adjust)

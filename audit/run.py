@@ -15,6 +15,7 @@ from audit.age_plan import AgePlan, age_plan
 from audit.aggregates import aggregate_rows, two_rate_rows
 from audit.bands import DECADES
 from audit.block import Adjust, Setting, build_block
+from audit.calibrated import calibrations
 from audit.collect import Collected, collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
@@ -25,9 +26,7 @@ from audit.fairness_rows import fairness_rows
 from audit.gaps import AnyGap, gap_rows
 from audit.gates import check_target, gates_of
 from audit.groups import Grouping, attributes_of, combinations_of, grouping
-from audit.metrics.calibration import NULL_DRAWS, calibration_metrics, null_draws
 from audit.metrics.gate import gate_pairs
-from audit.metrics.scores import N_BINS, RAW_SUFFIX
 from audit.options import check_options, names_of, setting_of
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.resample import Weightings, all_quantiles, resample, weightings
@@ -36,7 +35,7 @@ from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
 from audit.slices import slice_rows
 from audit.spec import build_spec
 from audit.stated import check_stated, statements
-from audit.units import UnitSums, group_sums
+from audit.units import group_sums
 from audit.values import metric_rows
 from audit.verdict import judged
 
@@ -246,11 +245,13 @@ def _work(
     curves: list[CurveRow] = []
     warnings: list[Concern] = []
     quantiles = all_quantiles(setting, table.sums, weights, groupings)
-    expected = _null_expected(setting, table.sums, groupings)
+    found = calibrations(setting, table.sums, groupings, table.edges)
     compared = replace(setting, metrics=tuple(m for m in setting.metrics if m.has_gaps))
-    for item, quantile, null in zip(groupings, quantiles, expected, strict=True):
-        block = build_block(setting, item, group_sums(table.sums, item), quantile)
-        metrics += metric_rows(setting, block, classes, null)
+    for item, quantile, calibrated in zip(groupings, quantiles, found, strict=True):
+        grouped = group_sums(table.sums, item)
+        block = build_block(setting, item, grouped, quantile, calibrated.values)
+        metrics += metric_rows(setting, block, classes, calibrated.expected)
+        curves += calibrated.curves
         warnings += block_warnings(setting, block)
         if shards[0].task == "expression":
             curves += expression_curves(setting, block, classes)
@@ -264,41 +265,6 @@ def _work(
             if shards[0].task == "expression":
                 fairness += fairness_rows(setting, block, classes)
     return metrics, gaps, fairness, curves, warnings
-
-
-def _null_expected(
-    setting: Setting, sums: UnitSums, groupings: Sequence[Grouping]
-) -> list[dict[str, FloatArray]]:
-    """Calibration errors expected under perfect calibration, per combination and group."""
-    found: list[dict[str, FloatArray]] = [{} for _ in groupings]
-    rows = sums.rows
-    for suffix, proba in (("", rows.proba), (RAW_SUFFIX, rows.raw)):
-        if proba is None or rows.sample is None or not len(proba):
-            continue
-        names = {m.name for m in calibration_metrics(proba.shape[1], N_BINS, suffix)}
-        chosen = [m for m in setting.metrics if m.name in names]
-        draws = null_draws(
-            proba,
-            rows.sample,
-            rows.weight,
-            rows.cell,
-            len(sums.cells),
-            N_BINS,
-            setting.seed,
-            suffix=suffix,
-        )
-        for drawn in draws:
-            for item, total in zip(groupings, found, strict=True):
-                grouped = {name: _by_group(part, item) for name, part in drawn.items()}
-                for metric in chosen:
-                    total[metric.name] = total.get(metric.name, 0.0) + metric.formula(grouped)
-    return [{name: part / NULL_DRAWS for name, part in total.items()} for total in found]
-
-
-def _by_group(part: FloatArray, item: Grouping) -> FloatArray:
-    found = np.zeros((len(item.groups), *part.shape[1:]))
-    np.add.at(found, item.of_cell, part)
-    return found
 
 
 def _age_curves(setting: Setting, table: Collected, names: tuple[str, ...]) -> list[CurveRow]:

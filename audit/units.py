@@ -36,6 +36,7 @@ class Rows:
     weight: FloatArray
     abs_error: FloatArray | None = None
     sample: Keys | None = None
+    y: IntArray | None = None
     proba: FloatArray | None = None
     raw: FloatArray | None = None
 
@@ -153,7 +154,7 @@ def _merge_rows(parts: Sequence[Rows], maps: Sequence[IntArray]) -> Rows:
         return None if found[0] is None else np.concatenate(found)
 
     cell = np.concatenate([m[part.cell] for m, part in zip(maps, parts, strict=True)])
-    names = ("unit", "weight", "abs_error", "sample", "proba", "raw")
+    names = ("unit", "weight", "abs_error", "sample", "y", "proba", "raw")
     return Rows(cell=cell, **{name: joined(name) for name in names})  # type: ignore[arg-type]
 
 

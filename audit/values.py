@@ -157,7 +157,7 @@ def _note(
         here = {name: part[g] for name, part in sums.items()}
         return metric.undefined_note(here) if metric.undefined_note else metric.undefined
     if metric.interval == "none":
-        return "biased_small_n"
+        return metric.bare
     if not bare:
         return None
     if who.m[g] <= 1:

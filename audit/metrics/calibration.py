@@ -1,31 +1,22 @@
-"""Calibration of the predicted class: binned errors and what perfect calibration would show."""
+"""Calibration of the predicted class: binned errors, biased upward by noise.
+
+A perfectly calibrated model shows such an error too, the larger the fewer the faces: these metrics
+have no interval and no gaps, but stand beside what perfect calibration would show. What can be
+compared between groups is in ``audit.metrics.confidence``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.hashing import Keys, uniforms
+from audit.metrics.binning import MASS_RULE
 from audit.metrics.core import Array, Formula, Metric, Sums, divide
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-NULL_DRAWS = 100
-
-
-def bin_index(confidence: FloatArray, n_bins: int) -> IntArray:
-    """Equal-width bin j of [j/B, (j + 1)/B), the last one closed; edges are exactly j/B.
-
-    Examples
-    --------
-    >>> bin_index(np.array([0.0, 1 / 15, 0.2, 1.0]), 15).tolist()
-    [0, 1, 3, 14]
-    """
-    edges = np.arange(1, n_bins) / n_bins
-    return np.searchsorted(edges, confidence, side="right").astype(np.int64)
 
 
 def _ece(s: Sums, suffix: str = "") -> Array:
@@ -33,9 +24,29 @@ def _ece(s: Sums, suffix: str = "") -> Array:
     return divide(gap.sum(axis=-1), s["w"])
 
 
+def _mass(s: Sums, suffix: str = "") -> Array:
+    return divide(np.abs(s[f"mass_gap{suffix}"]).sum(axis=-1), s["w"])
+
+
+def _average(s: Sums, suffix: str = "") -> Array:
+    gaps = bin_gaps(s, suffix)
+    full = gaps >= 0
+    return divide(np.where(full, gaps, 0.0).sum(axis=-1), full.sum(axis=-1))
+
+
+def _l2(s: Sums, suffix: str = "") -> Array:
+    gap, weight = s[f"bin_conf{suffix}"] - s[f"bin_hit{suffix}"], s[f"bin_w{suffix}"]
+    square = np.where(weight > 0, gap**2 / np.where(weight > 0, weight, 1.0), 0.0)
+    return np.sqrt(divide(square.sum(axis=-1), s["w"]))
+
+
 def _classwise(s: Sums, suffix: str = "") -> Array:
     gaps = np.abs(s[f"class_gap{suffix}"])
     return divide(gaps.sum(axis=(-2, -1)), s["w"] * gaps.shape[-2])
+
+
+def _top_label(s: Sums, suffix: str = "") -> Array:
+    return divide(np.abs(s[f"top_gap{suffix}"]).sum(axis=(-2, -1)), s["w"])
 
 
 def bin_gaps(s: Sums, suffix: str = "") -> Array:
@@ -55,95 +66,90 @@ def _mce_n(s: Sums, suffix: str = "") -> Array:
     return np.asarray(np.take_along_axis(s[f"bin_n{suffix}"], at[..., None], axis=-1)[..., 0])
 
 
+_PLUG_IN: tuple[tuple[str, str, str, str, Callable[..., Array], tuple[str, ...]], ...] = (
+    (
+        "ece",
+        "equal-width",
+        "sum_b share_b abs(confidence_b - accuracy_b) of the top class",
+        "Naeini et al. (2015), Guo et al. (2017)",
+        _ece,
+        ("bin_conf", "bin_hit"),
+    ),
+    (
+        "ece_equal_mass",
+        "equal-mass",
+        "sum_b share_b abs(confidence_b - accuracy_b) of the top class",
+        "Nguyen and O'Connor (2015)",
+        _mass,
+        ("mass_gap",),
+    ),
+    (
+        "average_ce",
+        "equal-width",
+        "unweighted mean of abs(confidence_b - accuracy_b) over the bins that hold a face",
+        "Neumann, Zisserman and Vedaldi (2018)",
+        _average,
+        ("bin_conf", "bin_hit", "bin_w"),
+    ),
+    (
+        "l2_ce",
+        "equal-width",
+        "square root of sum_b share_b (confidence_b - accuracy_b)^2 of the top class",
+        "Kumar, Liang and Ma (2019)",
+        _l2,
+        ("bin_conf", "bin_hit", "bin_w"),
+    ),
+    (
+        "classwise_ece",
+        "equal-width",
+        "mean over {k} classes of sum_b share_b abs(mean p_k - share of class k)",
+        "Naeini et al. (2015), Guo et al. (2017)",
+        _classwise,
+        ("class_gap",),
+    ),
+    (
+        "top_label_ece",
+        "equal-width",
+        "ece within each predicted class, weighted by the share of that class",
+        "Gupta and Ramdas (2022)",
+        _top_label,
+        ("top_gap",),
+    ),
+    (
+        "mce",
+        "equal-width",
+        "largest abs(confidence_b - accuracy_b); n is the size of that bin",
+        "Naeini et al. (2015), Guo et al. (2017)",
+        _mce,
+        ("bin_conf", "bin_hit", "bin_w"),
+    ),
+)
+
+
 def calibration_metrics(n_classes: int, n_bins: int, suffix: str = "") -> tuple[Metric, ...]:
     """Plug-in calibration errors: biased upward, so no interval and no gaps, but a null.
 
     ``suffix`` names the set of scores: "" for the ordinary ones, "_raw" for the unscaled ones.
     """
-    bins = f"{n_bins} equal-width bins [j/{n_bins}, (j + 1)/{n_bins}), the last one closed"
-    if suffix:
-        bins += "; of the logits before they are scaled"
+    rules = {
+        "equal-width": f"{n_bins} equal-width bins [j/{n_bins}, (j + 1)/{n_bins}), the last closed",
+        "equal-mass": f"{n_bins} equal-mass bins, {MASS_RULE}",
+    }
+    scaled = "; of the logits before they are scaled" if suffix else ""
 
-    def metric(name: str, definition: str, formula: Formula, features: tuple[str, ...]) -> Metric:
+    def metric(
+        name: str, bins: str, text: str, source: str, formula: Formula, features: tuple[str, ...]
+    ) -> Metric:
         return Metric(
             name=name + suffix,
             interval="none",
             unit="probability",
             better="lower",
-            definition=f"{definition}; {bins}",
-            source="Naeini et al. (2015), Guo et al. (2017)",
+            definition=f"{text.format(k=n_classes)}; {rules[bins]}{scaled}",
+            source=source,
             features=(*(part + suffix for part in features), "w"),
             formula=partial(formula, suffix=suffix),
             counts=partial(_mce_n, suffix=suffix) if name == "mce" else None,
         )
 
-    return (
-        metric(
-            "ece",
-            "sum_b share_b abs(confidence_b - accuracy_b) of the top class",
-            _ece,
-            ("bin_conf", "bin_hit"),
-        ),
-        metric(
-            "classwise_ece",
-            f"mean over {n_classes} classes of the same for each p_k",
-            _classwise,
-            ("class_gap",),
-        ),
-        metric(
-            "mce",
-            "largest abs(confidence_b - accuracy_b); n is the size of that bin",
-            _mce,
-            ("bin_conf", "bin_hit", "bin_w"),
-        ),
-    )
-
-
-def redrawn_labels(proba: FloatArray, keys: Keys, seed: int, draw: int) -> IntArray:
-    """Labels drawn from the predicted probabilities: a perfectly calibrated world, shape (n,)."""
-    steps = np.cumsum(proba, axis=1)
-    target = uniforms(keys, seed, draw) * steps[:, -1]
-    label = (steps <= target[:, None]).sum(axis=1)
-    return np.asarray(np.minimum(label, proba.shape[1] - 1), dtype=np.int64)
-
-
-def null_draws(
-    proba: FloatArray,
-    keys: Keys,
-    weight: FloatArray,
-    cell: IntArray,
-    n_cells: int,
-    n_bins: int,
-    seed: int,
-    n_draws: int = NULL_DRAWS,
-    suffix: str = "",
-) -> Iterator[dict[str, FloatArray]]:
-    """Per draw, the bin sums of every cell with labels redrawn from the probabilities.
-
-    Yields the features that the calibration errors read: ``w`` (C,), ``bin_w``, ``bin_conf``,
-    ``bin_hit`` (C, B) and ``class_gap`` (C, K, B), all but ``w`` with the suffix of the scores.
-    """
-    rows, k = np.arange(len(proba)), proba.shape[1]
-    confidence, top = proba.max(axis=1), proba.argmax(axis=1)
-    at = cell * n_bins + bin_index(confidence, n_bins)
-    class_bin = np.stack([bin_index(proba[:, j], n_bins) for j in range(k)], axis=1)
-    class_at = (cell[:, None] * k + np.arange(k)) * n_bins + class_bin
-    shape, wide = (n_cells, n_bins), (n_cells, k, n_bins)
-
-    def summed(index: IntArray, values: FloatArray, size: tuple[int, ...]) -> FloatArray:
-        return np.bincount(index, values, int(np.prod(size))).reshape(size).astype(np.float64)
-
-    fixed = {
-        "w": summed(cell, weight, (n_cells,)),
-        f"bin_w{suffix}": summed(at, weight, shape),
-        f"bin_conf{suffix}": summed(at, weight * confidence, shape),
-    }
-    class_conf = summed(class_at.ravel(), (weight[:, None] * proba).ravel(), wide)
-    for draw in range(n_draws):
-        label = redrawn_labels(proba, keys, seed, draw)
-        right = label == top
-        hits = summed(class_at[rows, label], weight, wide)
-        yield fixed | {
-            f"bin_hit{suffix}": summed(at[right], weight[right], shape),
-            f"class_gap{suffix}": class_conf - hits,
-        }
+    return tuple(metric(*row) for row in _PLUG_IN)

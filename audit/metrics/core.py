@@ -81,6 +81,10 @@ class Metric:
         Sums to the number of faces that enter the value, where it is not all of the group.
     has_gaps : bool
         Whether groups are compared by it; a value that only explains another one need not be.
+    bare : str
+        The note of a metric whose ``interval`` is "none".
+    rowwise : bool
+        The value comes from sorted faces (``audit.calibrated``), not from the formula.
     """
 
     name: str
@@ -100,6 +104,8 @@ class Metric:
     undefined: str = "empty_group"
     undefined_note: Callable[[Sums], str] | None = None
     quantile: float | None = None
+    bare: str = "biased_small_n"
+    rowwise: bool = False
 
     @property
     def scale(self) -> str:

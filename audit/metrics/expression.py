@@ -11,17 +11,13 @@ from scipy.sparse import csr_array
 from audit.cure import RAW
 from audit.metrics.age import failure_rate
 from audit.metrics.age_features import COUNTS
+from audit.metrics.binning import RAW_SUFFIX, Bins, bins_of
 from audit.metrics.core import Array, Formula, Layout, Metric, Sums, divide, ratio_of
 from audit.metrics.cure import cure_metrics, cure_pieces, cure_shapes
 from audit.metrics.pieces import Piece, counts_pieces, from_pieces
-from audit.metrics.scores import (
-    FLOOR,
-    RAW_SUFFIX,
-    score_metrics,
-    score_pieces,
-    score_shapes,
-)
+from audit.metrics.scores import FLOOR, score_metrics, score_pieces, score_shapes
 from audit.predictions import Predictions
+from audit.units import person_keys, sample_keys
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,10 +43,10 @@ def expression_layout(n_classes: int, extras: Collection[str] = ()) -> Layout:
     )
 
 
-def core_features(layout: Layout) -> npt.NDArray[np.int64]:
-    """Columns that an interval may need: not the calibration bins of single classes, nor flows."""
-    apart = ("class_gap", "flow")
-    return layout.columns(*(name for name in layout.shapes if not name.startswith(apart)))
+def core_features(layout: Layout, metrics: Sequence[Metric]) -> npt.NDArray[np.int64]:
+    """Columns that an interval may need: what a metric with one reads."""
+    read = {name for metric in metrics if metric.interval != "none" for name in metric.features}
+    return layout.columns(*(name for name in layout.shapes if name in read))
 
 
 def n_floored(predictions: Predictions) -> int:
@@ -62,8 +58,16 @@ def n_floored(predictions: Predictions) -> int:
     return int((scores.proba[used, predictions.y_true[used]] < FLOOR).sum())
 
 
-def expression_features(predictions: Predictions, weight: FloatArray) -> csr_array:
-    """Features of every face, sparse of shape (n, F)."""
+def expression_features(
+    predictions: Predictions, weight: FloatArray, bins: Bins | None = None
+) -> csr_array:
+    """Features of every face, sparse of shape (n, F); ``bins`` are those of the whole table.
+
+    Without ``bins`` the table is taken to be whole.
+    """
+    if bins is None:
+        units = person_keys(predictions, sample_keys(predictions, 0))
+        bins = bins_of([predictions], [weight], [units])[0]
     layout = expression_layout(len(predictions.classes), predictions.extras)
     k = len(predictions.classes)
     labelled, processed = predictions.labelled, predictions.processed
@@ -79,19 +83,23 @@ def expression_features(predictions: Predictions, weight: FloatArray) -> csr_arr
         (used, "pred_n", p, one),
         (failed, "failed_true", predictions.y_true[failed], weight[failed]),
         (failed, "failed_true_n", predictions.y_true[failed], lost),
-        *_extra_pieces(predictions, y, used, w),
+        *_extra_pieces(predictions, y, used, w, bins),
     ]
     return from_pieces(pieces, layout, len(predictions))
 
 
 def _extra_pieces(
-    predictions: Predictions, y: npt.NDArray[np.int64], used: npt.NDArray[np.int64], w: FloatArray
+    predictions: Predictions,
+    y: npt.NDArray[np.int64],
+    used: npt.NDArray[np.int64],
+    w: FloatArray,
+    bins: Bins,
 ) -> list[Piece]:
     found: list[Piece] = []
     if predictions.probabilities is not None:
-        found += score_pieces(predictions.probabilities, y, used, w)
+        found += score_pieces(predictions.probabilities, y, used, w, bins)
     if predictions.raw is not None:
-        found += score_pieces(predictions.raw, y, used, w, RAW_SUFFIX)
+        found += score_pieces(predictions.raw, y, used, w, bins, RAW_SUFFIX)
     if predictions.cure is not None:
         found += cure_pieces(predictions.cure, used, w, len(predictions.classes))
     return found

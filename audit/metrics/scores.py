@@ -9,30 +9,33 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.classes import Probabilities
-from audit.metrics.calibration import bin_index, calibration_metrics
+from audit.metrics.binning import N_BINS, N_COARSE, Bins, bin_index, mass_index
+from audit.metrics.calibration import calibration_metrics
+from audit.metrics.confidence import confidence_metrics
 from audit.metrics.core import Array, Metric, Sums, ratio_of
+from audit.metrics.isotonic import rowwise_metrics
 from audit.metrics.pieces import Piece
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-N_BINS = 15
 FLOOR = 2.0**-52
-RAW_SUFFIX = "_raw"
 
 
 def score_shapes(n_classes: int, suffix: str = "") -> dict[str, tuple[int, ...]]:
     """Names and shapes of the features of one set of scores."""
-    scalar = dict.fromkeys((f"nll{suffix}", f"brier{suffix}"), ())
-    bins = (f"bin_n{suffix}", f"bin_w{suffix}", f"bin_conf{suffix}", f"bin_hit{suffix}")
-    return {
-        **scalar,
+    scalars = ("nll", "brier", "conf_gap", "z_sum", "z_var")
+    bins = ("bin_n", "bin_w", "bin_conf", "bin_hit", "mass_gap")
+    shapes: dict[str, tuple[int, ...]] = {
+        **dict.fromkeys(scalars, ()),
         **dict.fromkeys(bins, (N_BINS,)),
-        f"class_gap{suffix}": (n_classes, N_BINS),
+        **dict.fromkeys(("half_w", "half_gap"), (2, N_COARSE)),
+        **dict.fromkeys(("class_gap", "top_gap"), (n_classes, N_BINS)),
     }
+    return {name + suffix: shape for name, shape in shapes.items()}
 
 
 def score_pieces(
-    scores: Probabilities, y: IntArray, used: IntArray, w: FloatArray, suffix: str = ""
+    scores: Probabilities, y: IntArray, used: IntArray, w: FloatArray, bins: Bins, suffix: str = ""
 ) -> list[Piece]:
     """Features of the used faces of true class ``y`` and weight ``w``."""
     proba, k = scores.proba[used], len(scores.classes)
@@ -41,15 +44,25 @@ def score_pieces(
     nll = -np.log(np.maximum(proba[rows, y], FLOOR)) if logs is None else -logs[used][rows, y]
     truth = np.zeros_like(proba)
     truth[rows, y] = 1.0
-    confidence, hit = proba.max(axis=1), (proba.argmax(axis=1) == y).astype(np.float64)
-    at = bin_index(confidence, N_BINS)
+    confidence, top = proba.max(axis=1), proba.argmax(axis=1)
+    hit = (top == y).astype(np.float64)
+    gap, lean = confidence - hit, 1.0 - 2.0 * confidence
+    at, edges = bin_index(confidence, N_BINS), bins.edges[suffix]
+    half_at = bins.half[used] * N_COARSE + mass_index(confidence, edges[N_COARSE])
     found: list[Piece] = [
         (used, "nll", 0, w * nll),
         (used, "brier", 0, w * ((proba - truth) ** 2).sum(axis=1)),
+        (used, "conf_gap", 0, w * gap),
+        (used, "z_sum", 0, -w * gap * lean),
+        (used, "z_var", 0, w**2 * lean**2 * confidence * (1.0 - confidence)),
         (used, "bin_n", at, (w > 0).astype(np.float64)),
         (used, "bin_w", at, w),
         (used, "bin_conf", at, w * confidence),
         (used, "bin_hit", at, w * hit),
+        (used, "mass_gap", mass_index(confidence, edges[N_BINS]), w * gap),
+        (used, "half_w", half_at, w),
+        (used, "half_gap", half_at, w * gap),
+        (used, "top_gap", top * N_BINS + at, w * gap),
     ]
     for j in range(k):
         place = j * N_BINS + bin_index(proba[:, j], N_BINS)
@@ -87,5 +100,7 @@ def score_metrics(n_classes: int, suffix: str = "") -> tuple[Metric, ...]:
             "Good (1952)",
         ),
         _score("brier", suffix, "mean of sum_k (p_k - [y = k])^2, between 0 and 2", "Brier (1950)"),
+        *confidence_metrics(suffix),
         *calibration_metrics(n_classes, N_BINS, suffix),
+        *rowwise_metrics(suffix),
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from sklearn import metrics as sk
 
+from tests.audit.oracle_calibration import CALIBRATION
 from tests.audit.oracle_rows import Array, Oracle, Rows, failure_rate, with_failures
 
 
@@ -98,48 +98,13 @@ def brier(r: Rows) -> float:
     )
 
 
-def binned(score: Array, hit: Array, weight: Array, n_bins: int) -> list[tuple[float, float]]:
-    """(weight, abs(mean score - mean hit)) of every bin [j/B, (j + 1)/B), the last one closed."""
-    edges = [j / n_bins for j in range(1, n_bins)]
-    bins: list[list[int]] = [[] for _ in range(n_bins)]
-    for i, s in enumerate(score.tolist()):
-        bins[bisect_right(edges, s)].append(i)
-    found = []
-    for at in bins:
-        total = math.fsum(weight[i] for i in at)
-        if total > 0:
-            gap = math.fsum(weight[i] * (score[i] - hit[i]) for i in at) / total
-            found.append((total, abs(gap)))
-    return found
-
-
-def _top(r: Rows, n_bins: int = 15) -> list[tuple[float, float]]:
-    return binned(r.proba.max(axis=1), r.proba.argmax(axis=1) == r.y, r.weight, n_bins)
-
-
-def ece(r: Rows) -> float:
-    return math.fsum(w * gap for w, gap in _top(r)) / math.fsum(r.weight)
-
-
-def mce(r: Rows) -> float:
-    return max((gap for _, gap in _top(r)), default=math.nan)
-
-
-def classwise_ece(r: Rows) -> float:
-    total = 0.0
-    for k in range(r.n_classes):
-        bins = binned(r.proba[:, k], r.y == k, r.weight, 15)
-        total += math.fsum(w * gap for w, gap in bins) / math.fsum(r.weight)
-    return total / r.n_classes
-
-
 def raw(oracle: Oracle) -> Oracle:
     """The same oracle on the logits before scaling."""
 
     def found(r: Rows) -> float:
         proba = np.exp(r.raw - r.raw.max(axis=1, keepdims=True))
         proba /= proba.sum(axis=1, keepdims=True)
-        return oracle(replace(r, proba=proba, logits=r.raw))
+        return oracle(replace(r, proba=proba, logits=r.raw, edges=r.raw_edges))
 
     return found
 
@@ -205,15 +170,11 @@ EXPRESSION: dict[str, tuple[str, Oracle]] = {
     "mcc": ("sklearn matthews_corrcoef", mcc),
     "nll": ("sklearn log_loss; log-sum-exp loop for logits", nll),
     "brier": ("sklearn brier_score_loss", brier),
-    "ece": ("loop over bins", ece),
-    "classwise_ece": ("loop over bins and classes", classwise_ece),
-    "mce": ("loop over bins", mce),
+    **CALIBRATION,
     "failure_rate": ("numpy average", failure_rate),
     "nll_raw": ("log-sum-exp loop", raw(nll)),
     "brier_raw": ("sklearn brier_score_loss", raw(brier)),
-    "ece_raw": ("loop over bins", raw(ece)),
-    "classwise_ece_raw": ("loop over bins and classes", raw(classwise_ece)),
-    "mce_raw": ("loop over bins", raw(mce)),
+    **{f"{name}_raw": (text, raw(oracle)) for name, (text, oracle) in CALIBRATION.items()},
     "importance": ("loop over faces", importance),
     "low_group_share": ("loop over faces", low_group_share),
     "relabel_rate": ("loop over faces", relabel_rate),

@@ -10,7 +10,8 @@ import numpy as np
 
 Array = np.ndarray
 CURE = ("importance", "low_group", "relabelled", "flipped", "corrected")
-BY_ROW = ("weight", "failed", "age", "band", "pred", "y", "y_pred", "proba", "logits", "raw", *CURE)
+SCORES = ("proba", "logits", "raw", "half")
+BY_ROW = ("weight", "failed", "age", "band", "pred", "y", "y_pred", *SCORES, *CURE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class Rows:
     proba: Array | None = None
     logits: Array | None = None
     raw: Array | None = None  # (n, K) logits before scaling
+    half: Array | None = None  # 0 or 1 by person
+    edges: dict[int, list[float]] | None = None  # of equal-mass bins, from the whole table
+    raw_edges: dict[int, list[float]] | None = None
     importance: Array | None = None
     low_group: Array | None = None
     relabelled: Array | None = None

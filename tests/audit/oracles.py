@@ -15,7 +15,9 @@ import numpy as np
 
 from audit import AuditResult, Predictions, audit, predictions_from_frame, read_predictions
 from audit.bands import band_label, parse_band
+from audit.hashing import halves
 from audit.rows import Group
+from audit.units import person_keys, sample_keys
 from tests.audit.frames import BY, DATA, age_table, cured_table, expression_table, interval_table
 from tests.audit.oracle_age import AGE
 from tests.audit.oracle_expression import EXPRESSION
@@ -59,6 +61,9 @@ def rows_of(table: Predictions, result: AuditResult) -> Rows:
             proba=None if scores is None else scores.proba[keep],
             logits=None if scores is None or scores.logits is None else scores.logits[keep],
             raw=None if table.raw is None else table.raw.logits[keep],
+            half=halves(person_keys(table, sample_keys(table, 0)))[keep],
+            edges=None if scores is None else _edges(table, scores.proba, weight),
+            raw_edges=None if table.raw is None else _edges(table, table.raw.proba, weight),
             **{
                 name: getattr(table.cure, name)[keep]
                 for name in (() if table.cure is None else table.cure.given)
@@ -73,6 +78,24 @@ def rows_of(table: Predictions, result: AuditResult) -> Rows:
         band = np.array([next(b for b in bands if b[0] <= a < b[1]) for a in age])
     pred = np.column_stack([table.estimate.low, table.estimate.high])[keep]
     return Rows(**shared, age=age, band=band, pred=pred, bands=bands)
+
+
+def _edges(table: Predictions, proba: Array, weight: Array) -> dict[int, list[float]]:
+    """Edge j of B is the smallest confidence with j/B of the weight below it, face by face."""
+    done = table.labelled & table.processed & (weight > 0)
+    mass: dict[float, float] = {}
+    for c, w in zip(proba[done].max(axis=1).tolist(), weight[done].tolist(), strict=True):
+        mass[c] = mass.get(c, 0.0) + w
+    total, found = math.fsum(mass.values()), {}
+    for n in (5, 15):
+        edges, below = [math.inf] * (n - 1), 0.0
+        for c in sorted(mass):
+            for j in range(1, n):
+                if below >= j / n * total - 1e-9 and edges[j - 1] == math.inf:
+                    edges[j - 1] = c
+            below += mass[c]
+        found[n] = edges
+    return found
 
 
 def _mix(table: Predictions, weight: Array) -> Array:

@@ -51,6 +51,7 @@ def test_bootstrap_sd_equals_the_linearised_standard_error(task: str) -> None:
         elif "Fisher" in str(row.method):
             half = (np.arctanh(row.high_90) - np.arctanh(row.low_90)) / 2 * (1 - row.value**2)
         sd = np.nanstd(found[key][:, groups.index(str(row.group["gender"]))], ddof=1)
-        assert sd * 1.66 / half == pytest.approx(1.0, abs=0.1), key  # t of about 100 persons
+        slack = 0.2 if row.metric == "squared_ce" else 0.1  # a product curves more than a mean
+        assert sd * 1.66 / half == pytest.approx(1.0, abs=slack), key  # t of about 100 persons
         compared += 1
     assert compared >= 8

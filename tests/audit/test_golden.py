@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from audit import AuditResult, audit, read_predictions
+from audit import AuditResult, Predictions, audit, read_predictions
+from audit.metrics.binning import bin_index
 from tests.audit.conftest import HERITAGE
 from tests.audit.frames import gap, gaps, metric
 
@@ -22,6 +24,10 @@ F00 = {
     "ece": 0.3660489004575548,
     "mce": 0.7462192760304689,
     "classwise_ece": 0.113974116819061,
+    "average_ce": 0.35801138308760816,
+    "ece_equal_mass": 0.3646518162140389,
+    "l2_ce": 0.373085356351884,
+    "top_label_ece": 0.3699726477275183,
     "failure_rate": 0.0,
 }
 
@@ -37,6 +43,10 @@ F10 = {
     "ece": 0.3429937523143086,
     "mce": 0.42652378066484753,
     "classwise_ece": 0.1046481346567897,
+    "average_ce": 0.284743156010511,
+    "ece_equal_mass": 0.34294805272474865,
+    "l2_ce": 0.3479927844946308,
+    "top_label_ece": 0.348446493988016,
 }
 
 
@@ -99,12 +109,40 @@ def test_plug_in_calibration_errors_have_a_null_and_no_gaps(heritage_result: Aud
     assert small > 3 * large
 
 
+def test_biased_heritage_f00_tests_and_bins(
+    heritage: Predictions, heritage_result: AuditResult
+) -> None:
+    z = metric(heritage_result, "spiegelhalter_z").value
+    assert z == pytest.approx(107.28510698158, abs=1e-9)
+    proba = heritage.probabilities.proba
+    gap = proba.max(axis=1) - (proba.argmax(axis=1) == heritage.y_true)
+    at = bin_index(proba.max(axis=1), 10)
+    ece10 = np.abs(np.bincount(at, gap, 10)).sum() / len(gap)
+    assert ece10 == pytest.approx(0.365181651863755, abs=1e-12)
+
+
+def test_debiased_squared_error_beside_the_closed_form(heritage_result: AuditResult) -> None:
+    """Kumar's gap^2 - h(1 - h) / (n_b - 1) takes faces for people, as they are here."""
+    row = metric(heritage_result, "squared_ce")
+    plug_in = metric(heritage_result, "l2_ce").value ** 2
+    bins = [r for r in heritage_result.curves if r.name == "reliability" and not r.group]
+    debiased = sum(r.z * ((r.x - r.y) ** 2 - r.y * (1 - r.y) / max(r.n - 1, 1)) for r in bins)
+    assert debiased < plug_in
+    assert row.low < debiased < row.high
+    bias = metric(heritage_result, "confidence_bias")
+    assert 0.34 < bias.low < bias.value <= metric(heritage_result, "ece").value < bias.high
+    for name in ("confidence_bias", "squared_ce"):
+        assert gaps(heritage_result, metric=name, kind="difference")
+
+
 def test_biased_heritage_f10(shared_data: Path) -> None:
     path = shared_data / "biased-heritage" / "multistereo-sa-female-f1.0-r0.csv"
     table = read_predictions(path, task="expression", mapping=HERITAGE, logits="logits")
     result = audit(table, by=["gender", "race", "age"], n_boot=0, min_n=2)
     for name, value in F10.items():
         assert metric(result, name).value == pytest.approx(value, abs=1e-12), name
+    z = metric(result, "spiegelhalter_z").value
+    assert z == pytest.approx(100.85193627178772, abs=1e-9)
     male = metric(result, "accuracy", {"gender": "Male"}).value
     assert metric(result, "accuracy", {"gender": "Female"}).value == pytest.approx(
         0.569731, abs=5e-7
