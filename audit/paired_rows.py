@@ -18,7 +18,8 @@ def paired_rows(block: PairedBlock) -> list[PairedRow]:
     rows: list[PairedRow] = []
     for _, metrics in families(block):
         if metrics[0].interval == "none":
-            rows += [row for metric in metrics for row in _bare(block, metric)]
+            from_sums = [metric for metric in metrics if not metric.rowwise]
+            rows += [row for metric in from_sums for row in _bare(block, metric)]
         else:
             rows += _family(block, metrics)
     return rows
@@ -49,7 +50,7 @@ def _family(block: PairedBlock, metrics: list[Metric]) -> list[PairedRow]:
 
 
 def _bare(block: PairedBlock, metric: Metric) -> list[PairedRow]:
-    """Rows of a metric that has no interval: its plug-in value is biased."""
+    """Rows of a metric that has no interval, with the reason."""
     side = groups_of(block, metric)
     return [
         _row(
@@ -57,7 +58,7 @@ def _bare(block: PairedBlock, metric: Metric) -> list[PairedRow]:
             metric,
             side,
             g,
-            "empty_group" if np.isnan(side.change[g]) else "biased_small_n",
+            "empty_group" if np.isnan(side.change[g]) else metric.bare,
             value=float(side.change[g]),
         )
         for g in range(len(block.grouping.groups))
