@@ -136,7 +136,7 @@
     const text = packed ? await unpack(source.textContent) : source.textContent;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = "audit.json";
+    link.download = source.dataset.file;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }

@@ -15,7 +15,7 @@ import pytest
 
 from audit.notes import NOTES, WARNING_CODES
 from audit.result import AuditResult
-from reports import page
+from reports import html as page_html
 from reports.format import note_words, plain
 from reports.page import render, write_report
 from tests.reports.records import GENDERS, NASTY, age_record, expression_record
@@ -125,7 +125,7 @@ def test_embedded_record_is_the_record(result: AuditResult) -> None:
 
 
 def test_a_large_record_is_embedded_packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "PLAIN_JSON_BYTES", 10)
+    monkeypatch.setattr(page_html, "PLAIN_JSON_BYTES", 10)
     packed = base64.b64decode(read(EXPRESSION).scripts["audit-json"])
     assert gzip.decompress(packed).decode() == EXPRESSION.to_json()
 
