@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from audit.age_plan import AgePlan, age_plan
+from audit.agreement import agreement_rows
 from audit.align import Aligned, align, common_classes
 from audit.bands import DECADES
 from audit.block import Adjust, Setting
@@ -30,14 +31,14 @@ from audit.paired_block import PairedBlock, counts_failures
 from audit.paired_family import Resampling, resampling
 from audit.paired_rows import paired_rows
 from audit.paired_sums import Reading, RunSums, blocks_of, by_person, sums_of
+from audit.pareto import headline_of, pareto_points
 from audit.predictions import Predictions
 from audit.result import RunInfo
 from audit.rows import Concern
+from audit.seeds import check_settings, seed_rows
 from audit.spec import build_spec
 from audit.stated import check_stated, statements
 from audit.verdict import compared
-
-SEEDS = 5
 
 
 def compare(
@@ -94,6 +95,7 @@ def compare(
     """
     check_options(n_boot, min_n, estimand, age_bands, "auto", adjust)
     names = _in_order(runs, baseline)
+    check_settings(settings or {}, names)
     if missing not in get_args(Missing):
         raise InputError(f"--missing {missing!r}: must be one of {', '.join(get_args(Missing))}")
     tables = common_classes({name: runs[name] for name in names})
@@ -116,6 +118,8 @@ def compare(
     check_stated(stated, names_of(setting, {}, shards[0], combinations))
     weights = resampling(np.unique(first.persons.sums.unit), seed, n_boot)
     paired, gaps = _changes(setting, sums, reading, weights, missing)
+    headline = headline_of(setting, shards[0].task, missing)
+    points = pareto_points(setting, headline, sums, reading) if headline else []
     directions = {metric.name: metric.better for metric in setting.metrics}
     items = first.groupings(reading)[1:]
     spec = build_spec(
@@ -133,6 +137,13 @@ def compare(
         ),
         paired=compared(paired, directions, margins or {}),
         gaps=compared(gaps, directions, margins or {}),
+        agreement=[
+            row
+            for name in names[1:]
+            for row in agreement_rows((names[0], name), (first, sums[name]), reading)
+        ],
+        pareto=points,
+        seeds=seed_rows(setting, sums, settings, reading) if settings else [],
         warnings=_warnings(aligned),
         command=command,
     )
@@ -173,10 +184,12 @@ def _changes(
     for other in others:
         pair = (sums[first], sums[other])
         blocks = blocks_of(setting, (first, other), pair, reading, weights)
+        left = dict(setting.impossible)
         if missing == "worst" and any(_failed(run.table) for run in pair):
-            paired += _without_worst(blocks[0])
             kept = tuple(m for m in setting.metrics if counts_failures(m))
+            left = {m.name: left.get(m.name, "no_worst") for m in setting.metrics if m not in kept}
             blocks = [replace(block, setting=replace(setting, metrics=kept)) for block in blocks]
+        paired += _left_out(blocks[0], left)
         for block in blocks:
             paired += paired_rows(block)
             if block.grouping.names:
@@ -188,12 +201,9 @@ def _failed(table: Predictions) -> bool:
     return bool((table.labelled & ~table.processed).any())
 
 
-def _without_worst(block: PairedBlock) -> list[PairedRow]:
-    """A row of everyone for each metric that a failure has no value in."""
+def _left_out(block: PairedBlock, notes: Mapping[str, str]) -> list[PairedRow]:
+    """A row of everyone, without a value, for each metric that is not compared."""
     a, b = block.names
-    left = dict.fromkeys(
-        metric.name for metric in block.setting.metrics if not counts_failures(metric)
-    )
     return [
         PairedRow(
             metric=name,
@@ -204,9 +214,9 @@ def _without_worst(block: PairedBlock) -> list[PairedRow]:
             value=None,
             n=0,
             n_subjects=0,
-            note="no_worst",
+            note=note,
         )
-        for name in left
+        for name, note in notes.items()
     ]
 
 

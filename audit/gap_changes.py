@@ -225,11 +225,11 @@ def _extreme_row(
 def _negated(numbers: dict[str, float]) -> dict[str, float]:
     found = dict(numbers)
     for name in ("value", "value_a", "value_b"):
-        found[name] = -numbers[name]
+        found[name] = 0.0 - numbers[name]
     for end in ("", "_90", "_adjusted", "_sum"):
         low, high = f"low{end}", f"high{end}"
         if low in numbers:
-            found[low], found[high] = -numbers[high], -numbers[low]
+            found[low], found[high] = 0.0 - numbers[high], 0.0 - numbers[low]
     return found
 
 

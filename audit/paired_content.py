@@ -12,6 +12,7 @@ import numpy.typing as npt
 from audit.block import possible
 from audit.intervals import Limits
 from audit.metrics.core import Metric
+from audit.paired import Places, totals_of
 from audit.paired_block import MIN_EFFECTIVE, PairedBlock
 from audit.paired_family import Together
 from audit.paired_tests import AnySides, QuantileSides, Statistic
@@ -82,14 +83,24 @@ def notes_of(
 ) -> list[str]:
     """Why row r has no value, no interval, or no place in its family (then ``family`` says so)."""
     if np.isnan(content["value"]):
-        empty = metric.class_ is None and min(side.m[r] for side in sides) == 0
-        return ["empty_group" if empty else metric.undefined]
+        return [_undefined(block, metric, sides, r)]
     found = [_size(block, sides, r)]
     if "low" not in content:
         found.append("few_of_class" if hidden else _no_interval(block, sides, r))
     elif family is not None:
         found.append(family)
     return [note for note in found if note]
+
+
+def _undefined(block: PairedBlock, metric: Metric, sides: Sequence[AnySides], r: int) -> str:
+    if metric.undefined_note is not None and len(sides) == 1:
+        pair, group = block.pair_of(metric), Places(np.array([r]))
+        for run in (0, 1):
+            sums = block.setting.layout.unpack(totals_of(pair, run, group)[0])
+            if np.isnan(sides[0].values[run, r]):
+                return metric.undefined_note(sums)
+    empty = metric.class_ is None and min(side.m[r] for side in sides) == 0
+    return "empty_group" if empty else metric.undefined
 
 
 def _size(block: PairedBlock, sides: Sequence[AnySides], r: int) -> str | None:

@@ -175,14 +175,28 @@ def join_truth(frame: pd.DataFrame, truth: pd.DataFrame, on: str, place: str) ->
     return Joined(merged, int((side == "left_only").sum()), int((side == "right_only").sum()))
 
 
-def failed_rows(frame: pd.DataFrame, condition: str, place: str) -> BoolArray:
-    """Rows for which a comparison ``column <op> value`` holds: they count as not processed."""
+def condition_column(condition: str) -> str:
+    """The column that a condition ``column <op> value`` compares.
+
+    Raises
+    ------
+    InputError
+        It is no such comparison.
+    """
     match = _CONDITION.match(condition)
     if not match:
         raise InputError(
             f"--failed-when {condition!r}: must be one comparison such as 'face_confidence == 0'"
         )
-    name, operator, text = match[1], match[2], match[3].strip("'\"")
+    return match[1]
+
+
+def failed_rows(frame: pd.DataFrame, condition: str, place: str) -> BoolArray:
+    """Rows for which a comparison ``column <op> value`` holds: they count as not processed."""
+    name = condition_column(condition)
+    match = _CONDITION.match(condition)
+    assert match is not None
+    operator, text = match[2], match[3].strip("'\"")
     if name not in frame.columns:
         raise InputError(
             f"{place}: --failed-when: no column {name!r}; "
