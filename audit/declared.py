@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -41,13 +41,31 @@ class Declared:
 
 @dataclass(frozen=True)
 class Names:
-    """What an audit has: metrics, those with classes, classes, and attribute combinations."""
+    """What an audit has: metrics, the classes of each, and attribute combinations.
+
+    ``late``: metrics whose classes are known only when they are computed.
+    """
 
     metrics: Mapping[str, Better]
-    per_class: Set[str]
-    classes: Sequence[str]
+    classes: Mapping[str, Sequence[str]]
     combinations: Sequence[Sequence[str]]
     without_interval: Set[str] = frozenset()
+    late: Set[str] = frozenset()
+
+
+def classes_of(named: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """The classes of every metric that has any, from pairs of metric and class.
+
+    Examples
+    --------
+    >>> classes_of([("recall", "happy"), ("mae", None), ("recall", "sad"), ("recall", "sad")])
+    {'recall': ['happy', 'sad']}
+    """
+    found: dict[str, dict[str, None]] = {}
+    for metric, class_ in named:
+        if class_ is not None:
+            found.setdefault(metric, {})[class_] = None
+    return {metric: list(classes) for metric, classes in found.items()}
 
 
 def read_policy(path: Path) -> Declared:
@@ -107,15 +125,16 @@ def check_policy(declared: Declared, names: Names) -> None:
 
 
 def _check_class(rule: Rule, names: Names, place: str) -> None:
-    if rule.class_ is None:
+    if rule.class_ is None or rule.metric in names.late:
         return
-    if rule.metric not in names.per_class:
-        having = ", ".join(sorted(names.per_class)) or "none in this audit"
+    if rule.metric not in names.classes:
+        having = ", ".join(sorted(names.classes)) or "none in this audit"
         raise InputError(
             f"{place}: {rule.metric} has no classes, so class {rule.class_!r} names nothing; "
             f"metrics with classes: {having}"
         )
-    check_name(rule.class_, names.classes, f"{place}: class", "class in this audit")
+    known = names.classes[rule.metric]
+    check_name(rule.class_, known, f"{place}: class", f"class of {rule.metric}")
 
 
 def _check_combination(combination: Sequence[str], names: Names, place: str) -> None:

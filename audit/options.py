@@ -12,7 +12,7 @@ import numpy as np
 from audit.age_plan import AgePlan, plan_impossible, plan_layout, plan_metrics
 from audit.block import Adjust, Setting
 from audit.collect import Collected
-from audit.declared import Names
+from audit.declared import Names, classes_of
 from audit.errors import InputError
 from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
 from audit.metrics.fairness_list import fairness_specs
@@ -68,10 +68,10 @@ def names_of(
     return Names(
         metrics={metric.name: metric.better for metric in setting.metrics}
         | {name: spec.better for name, spec in extra.items()},
-        per_class={metric.name for metric in setting.metrics if metric.class_ is not None},
-        classes=first.classes,
+        classes=classes_of((metric.name, metric.class_) for metric in setting.metrics),
         combinations=combinations,
         without_interval=set(fairness_specs()) if first.task == "expression" else set(),
+        late=set(extra),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from audit.baseline import check_baseline, excused, independent
-from audit.declared import Declared, Names, check_policy
+from audit.declared import Declared, Names, check_policy, classes_of
 from audit.errors import InputError
 from audit.findings import Finding, GatePolicy, GateResult, Judged, Outcome
 from audit.judge import finding, floor_of, of_gap, of_value, outcome_of
@@ -107,11 +107,9 @@ def findings_of(result: AuditResult, declared: Declared) -> list[Finding]:
 
 
 def _names(result: AuditResult) -> Names:
-    rows = (*result.metrics, *result.gaps)
     return Names(
         metrics={name: spec.better for name, spec in result.spec.metrics.items()},
-        per_class={row.metric for row in rows if row.class_ is not None},
-        classes=result.spec.classes or [],
+        classes=classes_of((row.metric, row.class_) for row in result.metrics),
         combinations=result.spec.combinations,
         without_interval=set(result.spec.fairness),
     )

@@ -162,7 +162,7 @@ def test_the_schema_is_valid_and_describes_a_policy(tmp_path: Path) -> None:
 NAMES = Names(
     metrics={"mae": "lower", "bias": "zero", "importance": "none", "recall": "higher",
              "cs5": "higher", "cs5_all": "higher"},
-    per_class={"recall"}, classes=["happy", "sad"],
+    classes={"recall": ["happy", "sad"]},
     combinations=[["gender"], ["race"], ["gender", "race"]],
     without_interval={"equal_opportunity"},
 )  # fmt: skip
@@ -177,7 +177,7 @@ NAMES = Names(
         (GOOD.replace("gender", "gendr"), "attribute gendr: no such attribute in this audit; did"),
         (GOOD.replace("gender", "gender,age"), "attribute age: no such attribute in this audit"),
         (GOOD + 'class = "sad"', "mae has no classes, so class 'sad' names nothing; metrics with"),
-        (GOOD.replace("mae", "recall") + 'class = "sat"', "class sat: no such class in this audit"),
+        (GOOD.replace("mae", "recall") + 'class = "sat"', "class sat: no such class of recall"),
         ('metric = "importance"\nlimit = 1', "has no better side, so a limit has no direction"),
         ('metric = "bias"\nlimit = -1', "limit -1: bias is best at 0"),
     ],
@@ -190,17 +190,22 @@ def test_names_that_an_audit_does_not_have(tmp_path: Path, text: str, message: s
 
 
 def test_a_combination_that_was_not_audited(tmp_path: Path) -> None:
-    few = Names({"mae": "lower"}, set(), [], [["gender"], ["race"]])
+    few = Names({"mae": "lower"}, {}, [["gender"], ["race"]])
     with pytest.raises(
         InputError, match=r"'gender,race' was not audited \(audited: gender; race\)"
     ):
         check_policy(rule(tmp_path, GOOD.replace("gender", "gender,race")), few)
-    none = Names({"mae": "lower"}, set(), [], [])
+    none = Names({"mae": "lower"}, {}, [])
     with pytest.raises(InputError, match=r"audited: nothing\); run evaluate with --by gender"):
         check_policy(rule(tmp_path, GOOD), none)
     primary = policy(tmp_path, 'primary = ["rmse"]\n[[rules]]\n' + GOOD)
     with pytest.raises(InputError, match=r"policy\.toml: primary rmse: no such metric"):
         check_policy(primary, none)
+
+
+def test_classes_that_are_known_only_afterwards_are_not_checked(tmp_path: Path) -> None:
+    late = Names({"challenge_age": "lower"}, {}, [], late={"challenge_age"})
+    check_policy(rule(tmp_path, 'metric = "challenge_age"\nclass = "18"\nlimit = 25'), late)
 
 
 def test_a_known_policy_is_right(tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ def test_classes(tmp_path: Path) -> None:
     assert [(f.class_, f.outcome) for f in found] == [("happy", "passed"), ("sad", "failed")]
     found = judged(one, rule(tmp_path, text + 'class = "happy"')).findings
     assert [(f.class_, f.outcome) for f in found] == [("happy", "passed")]
-    with pytest.raises(InputError, match="class sat: no such class"):
+    with pytest.raises(InputError, match="class sat: no such class of recall"):
         judged(one, rule(tmp_path, text + 'class = "sat"'))
 
 
