@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit.findings import Finding, Outcome
-from audit.policy import Rule
+from audit.policy import ALL, Rule
 from audit.result import AuditResult
 from audit.rows import Gap, MetricRow, RangeGap
 from audit.verdict import MIN_EFFECTIVE, NO_MARGIN, limit_verdict, verdict
@@ -13,6 +13,13 @@ from audit.verdict import MIN_EFFECTIVE, NO_MARGIN, limit_verdict, verdict
 GOOD = frozenset({"no material gap", "within the limit"})
 BAD = frozenset({"gap", "beyond the limit"})
 _ENDS = ("value", "low", "high", "low_90", "high_90")
+
+
+def judged_metric(result: AuditResult, rule: Rule) -> str:
+    """The metric that a rule judges: with failed faces as wrong where the record has that."""
+    counted = rule.metric + ALL
+    known = rule.failure == "not_passed" and counted in result.spec.metrics
+    return counted if known else rule.metric
 
 
 def floor_of(result: AuditResult, rule: Rule) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from audit.declared import Declared
-from audit.policy import ALL
+from audit.judge import judged_metric
 from audit.result import AuditResult
 
 
@@ -42,11 +42,8 @@ def _failures(result: AuditResult, declared: Declared) -> list[str]:
     rules = declared.policy.rules
     if not failed or any(rule.metric == "failure_rate" for rule in rules):
         return []
-    left_out = dict.fromkeys(
-        rule.metric
-        for rule in rules
-        if rule.failure == "excluded" or rule.metric + ALL not in result.spec.metrics
-    )
+    names = dict.fromkeys(judged_metric(result, rule) for rule in rules)
+    left_out = [name for name in names if result.spec.metrics[name].counts_failures is False]
     if not left_out:
         return []
     return [

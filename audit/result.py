@@ -71,6 +71,9 @@ class MetricSpec(Record):
     interval: str
     definition: str
     source: str
+    counts_failures: bool | None = Field(
+        default=None, description="whether faces that were not processed enter the value"
+    )
 
 
 class Spec(Record):

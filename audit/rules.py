@@ -10,8 +10,8 @@ from audit.baseline import check_baseline, excused, independent
 from audit.declared import Declared, Names, check_policy, classes_of
 from audit.errors import InputError
 from audit.findings import Finding, GatePolicy, GateResult, Judged, Outcome
-from audit.judge import finding, floor_of, of_gap, of_value, outcome_of
-from audit.policy import ALL, Rule
+from audit.judge import finding, floor_of, judged_metric, of_gap, of_value, outcome_of
+from audit.policy import Rule
 from audit.remarks import declaration, remarks
 from audit.result import AuditResult, FileHash
 from audit.rows import Gap, MetricRow
@@ -113,13 +113,6 @@ def _names(result: AuditResult) -> Names:
         combinations=result.spec.combinations,
         without_interval=set(result.spec.fairness),
     )
-
-
-def judged_metric(result: AuditResult, rule: Rule) -> str:
-    """The metric that a rule judges: with failed faces as wrong where the record has that."""
-    counted = rule.metric + ALL
-    known = rule.failure == "not_passed" and counted in result.spec.metrics
-    return counted if known else rule.metric
 
 
 def _of_combination(

@@ -88,6 +88,7 @@ def metric_specs(metrics: Sequence[Metric]) -> dict[str, MetricSpec]:
             interval=METHODS.get(m.interval, "none"),
             definition=m.definition,
             source=m.source,
+            counts_failures=m.counts_failures,
         )
         for m in metrics
     }

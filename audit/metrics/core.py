@@ -113,6 +113,11 @@ class Metric:
         return _SCALES.get(self.interval, "identity")
 
     @property
+    def counts_failures(self) -> bool:
+        """Whether faces that were not processed enter the value."""
+        return any("failed" in name for name in self.features)
+
+    @property
     def key(self) -> str:
         """Name with its class."""
         return self.name if self.class_ is None else f"{self.name}[{self.class_}]"

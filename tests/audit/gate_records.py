@@ -62,7 +62,8 @@ def record(
         "n_boot": 1000, "min_n": 30,
         "metrics": {
             name: {"unit": UNITS.get(name, "share"), "better": BETTER[name], "scale": "identity",
-                   "interval": "t", "definition": name, "source": "by hand"}
+                   "interval": "t", "definition": name, "source": "by hand",
+                   "counts_failures": name.endswith("_all") or name == "failure_rate"}
             for name in names
         },
     }  # fmt: skip
