@@ -27,7 +27,7 @@ from audit.errors import InputError
 from audit.gap_changes import gap_changes
 from audit.groups import combinations_of
 from audit.options import check_options, names_of, setting_of
-from audit.paired_block import PairedBlock, counts_failures
+from audit.paired_block import PairedBlock
 from audit.paired_family import Resampling, resampling
 from audit.paired_rows import paired_rows
 from audit.paired_sums import Reading, RunSums, blocks_of, by_person, sums_of
@@ -186,7 +186,7 @@ def _changes(
         blocks = blocks_of(setting, (first, other), pair, reading, weights)
         left = dict(setting.impossible)
         if missing == "worst" and any(_failed(run.table) for run in pair):
-            kept = tuple(m for m in setting.metrics if counts_failures(m))
+            kept = tuple(m for m in setting.metrics if m.counts_failures)
             left = {m.name: left.get(m.name, "no_worst") for m in setting.metrics if m not in kept}
             blocks = [replace(block, setting=replace(setting, metrics=kept)) for block in blocks]
         paired += _left_out(blocks[0], left)

@@ -24,11 +24,15 @@ class Change(Record):
     low: Number = None
     high: Number = None
     how: How = Field(
-        description="paired: the same faces under both models; independent: from two records as if "
-        "of different faces, with wider intervals"
+        description="paired: on the same faces, those that both models processed; independent: "
+        "from two records as if of different faces, with wider intervals"
     )
     before: Number = Field(description="the row's value in the baseline")
     failed_before: bool = Field(description="whether the baseline fails the same rule here")
+    a: Group | None = Field(
+        default=None, description="of a largest gap: the groups that were compared in both"
+    )
+    b: Group | None = None
 
 
 class Finding(Record):
@@ -106,7 +110,7 @@ class GateResult(Record):
     policy: GatePolicy
     record: Judged
     baseline: Judged | None = None
-    compared: How | None = Field(default=None, description="how the baseline was compared")
+    compared: list[How] = Field(default=[], description="how changes since it were compared")
     passed: bool
     counts: dict[Outcome, int]
     findings: list[Finding]

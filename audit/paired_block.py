@@ -47,7 +47,7 @@ class PairedBlock:
 
     def pair_of(self, metric: Metric) -> Pair:
         """The faces that a metric is read off."""
-        return self.every if counts_failures(metric) else self.both
+        return self.every if metric.counts_failures else self.both
 
     @cached_property
     def holders(self) -> tuple[FloatArray, FloatArray]:
@@ -58,11 +58,6 @@ class PairedBlock:
         pairs = [who[m.key] for m in recalls]
         here, there = (np.stack([pair[side].m for pair in pairs], axis=-1) for side in (0, 1))
         return here, there
-
-
-def counts_failures(metric: Metric) -> bool:
-    """Whether a metric counts failures, so that it is read off all labelled faces."""
-    return any("failed" in name for name in metric.features)
 
 
 def groups_of(block: PairedBlock, metric: Metric) -> AnySides:

@@ -24,7 +24,7 @@ from audit.intervals import Contrast
 from audit.largest import largest_row
 from audit.metrics.core import Metric
 from audit.paired import Sides, all_groups, sides_of
-from audit.paired_block import MIN_EFFECTIVE, counts_failures
+from audit.paired_block import MIN_EFFECTIVE
 from audit.paired_sums import Reading, RunSums, on_faces_of_all, pair_of
 from audit.paired_tests import between_runs
 from audit.resample import Weightings, resample, weightings
@@ -73,7 +73,7 @@ def pareto_points(
     """
     names = list(sums)
     runs = list(sums.values())
-    if not counts_failures(metric):
+    if not metric.counts_failures:
         runs = on_faces_of_all(runs, reading)
     small = replace(setting, metrics=(metric,), columns=setting.layout.columns(*metric.features))
     weights = weightings(small, runs[0].persons.sums)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Literal
 
+from audit.comparison import SCOPE
 from audit.declared import Declared
+from audit.findings import How
 from audit.judge import judged_metric
 from audit.result import AuditResult
 
@@ -17,8 +20,8 @@ def declaration(result: AuditResult, declared: Declared) -> Literal["same", "ano
     return "same" if known.sha256 == declared.sha256 else "another"
 
 
-def remarks(result: AuditResult, declared: Declared, old: AuditResult | None) -> list[str]:
-    """Sentences on the declaration, failed faces, serious warnings and the baseline."""
+def remarks(result: AuditResult, declared: Declared) -> list[str]:
+    """Sentences on the declaration, failed faces and serious warnings."""
     said = {
         "same": (),
         "another": ("the audit was made under another policy than this one",),
@@ -32,7 +35,7 @@ def remarks(result: AuditResult, declared: Declared, old: AuditResult | None) ->
     ]
     if result.run.simulated:
         found.append("the faces are simulated; nothing here describes real people")
-    return found + (_of_baseline(result, old) if old is not None else [])
+    return found
 
 
 def _failures(result: AuditResult, declared: Declared) -> list[str]:
@@ -51,11 +54,17 @@ def _failures(result: AuditResult, declared: Declared) -> list[str]:
     ]
 
 
-def _of_baseline(result: AuditResult, old: AuditResult) -> list[str]:
-    found = [
-        "the baseline was compared as if of other faces: the intervals of the changes are wider "
-        "than in a paired comparison, so a growth may go unseen"
-    ]
-    if result.run.data != old.run.data:
+def of_baseline(new: AuditResult, old: AuditResult, hows: Set[How], why: str | None) -> list[str]:
+    """Sentences on how changes were compared: ``why`` says why they could not be paired."""
+    found = []
+    if "paired" in hows:
+        found.append(f"changes since the baseline are paired, on the same faces; {SCOPE}")
+    if "independent" in hows:
+        reason = why or "a ratio, or a gap that the comparison does not list"
+        found.append(
+            f"changes since the baseline are as if of other faces ({reason}): their intervals are "
+            "wider than paired ones, so a growth may go unseen"
+        )
+    if new.run.data != old.run.data:
         found.append(f"the baseline is of {old.run.data or 'data without a name'}")
     return found

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import get_args
 
-from audit.baseline import check_baseline, excused, independent
 from audit.declared import Declared, Names, check_policy, classes_of
-from audit.errors import InputError
-from audit.findings import Finding, GatePolicy, GateResult, Judged, Outcome
+from audit.findings import Finding
 from audit.judge import finding, floor_of, judged_metric, of_gap, of_value, outcome_of
 from audit.policy import Rule
-from audit.remarks import declaration, remarks
-from audit.result import AuditResult, FileHash
+from audit.result import AuditResult
 from audit.rows import Gap, MetricRow
 
 KINDS = {
@@ -22,68 +17,6 @@ KINDS = {
     "vs_rest": frozenset({"vs_rest"}),
     "ratio": frozenset({"ratio"}),
 }
-
-
-@dataclass(frozen=True)
-class Source:
-    """A record and the file that it was read from."""
-
-    result: AuditResult
-    file: FileHash
-
-    def named(self) -> Judged:
-        """What a gate says of it."""
-        return Judged(model=self.result.run.model, data=self.result.run.data, file=self.file)
-
-
-def gate(source: Source, declared: Declared, baseline: Source | None = None) -> GateResult:
-    """Judge a record by a policy; beside a baseline only what is worse than there fails.
-
-    Raises
-    ------
-    InputError
-        Names that a record does not have, or a baseline that answers another question.
-    """
-    result = source.result
-    findings = findings_of(result, declared)
-    if baseline is not None:
-        findings = _beside(result, findings, declared, baseline.result)
-    outcomes = [finding.outcome for finding in findings]
-    return GateResult(
-        task=result.task,
-        policy=GatePolicy(
-            name=declared.policy.name,
-            date=declared.policy.date,
-            sha256=declared.sha256,
-            declared=declaration(result, declared),
-        ),
-        record=source.named(),
-        baseline=baseline.named() if baseline else None,
-        compared="independent" if baseline else None,
-        passed="failed" not in outcomes,
-        counts={outcome: outcomes.count(outcome) for outcome in get_args(Outcome)},
-        findings=findings,
-        remarks=remarks(result, declared, baseline.result if baseline else None),
-    )
-
-
-def _beside(
-    new: AuditResult, findings: Sequence[Finding], declared: Declared, old: AuditResult
-) -> list[Finding]:
-    check_baseline(new, old, {one.metric: one.rule for one in findings})
-    try:
-        before = {one.key: one for one in findings_of(old, declared)}
-    except InputError as error:
-        raise InputError(f"--baseline: {error}") from None
-    rules = declared.policy.rules
-    found = []
-    for one in findings:
-        match = before.get(one.key)
-        change = None
-        if match is not None and one.value is not None and match.value is not None:
-            change = independent(one, match, new.spec.metrics[one.metric].better)
-        found.append(excused(one, change, rules[one.index].worse_by))
-    return found
 
 
 def findings_of(result: AuditResult, declared: Declared) -> list[Finding]:

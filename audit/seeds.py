@@ -22,7 +22,7 @@ from audit.errors import InputError
 from audit.groups import Grouping
 from audit.metrics.core import Metric
 from audit.paired import Places, Sides, sides_of, squares
-from audit.paired_block import MIN_EFFECTIVE, counts_failures
+from audit.paired_block import MIN_EFFECTIVE
 from audit.paired_sums import Reading, RunSums, on_faces_of_all, pair_of
 from audit.ranges import choose
 
@@ -86,7 +86,7 @@ def seed_rows(
         for metric in possible(setting):
             if metric.quantile is not None or metric.interval == "none":
                 continue
-            used = sums if counts_failures(metric) else common
+            used = sums if metric.counts_failures else common
             means = {
                 name: _mean(setting, metric, [used[run] for run in found], item)
                 for name, found in members.items()

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from audit.findings import GateResult, Outcome
-    from audit.rules import Source
+    from audit.policy_gate import Source
 
 Option = typer.Option
 FAILED = 1
@@ -35,12 +35,12 @@ def gate(
 ) -> None:
     """Judge an audit by a policy: 0 if every rule passed, 1 if a finding failed.
 
-    Inconclusive fails, unless its rule says otherwise. Nothing is computed again: the verdicts come
-    from the record alone.
+    Inconclusive fails, unless its rule says otherwise. The verdicts come from the record alone; a
+    baseline is compared on the same faces where predictions.parquet lies beside both records.
     """
     from audit.declared import read_policy
     from audit.files import write_text
-    from audit.rules import gate as judge
+    from audit.policy_gate import gate as judge
     from hae.cli.summary import print_json
     from reports.gate.junit import junit as as_junit
     from reports.gate.markdown import markdown as as_markdown
@@ -49,8 +49,8 @@ def gate(
     inputs = [path for path in (record, policy, baseline) if path is not None]
     _check_targets({"--junit": junit, "--sarif": sarif, "--markdown": markdown}, inputs)
     declared = read_policy(policy)
-    old = _source(baseline) if baseline is not None else None
-    result = judge(_source(record), declared, old)
+    old = _source(baseline, with_table=True) if baseline is not None else None
+    result = judge(_source(record, with_table=old is not None), declared, old)
     if junit is not None:
         write_text(junit, as_junit(result))
     if sarif is not None:
@@ -64,12 +64,18 @@ def gate(
     raise typer.Exit(0 if result.passed else FAILED)
 
 
-def _source(path: Path) -> Source:
+def _source(path: Path, *, with_table: bool) -> Source:
+    """A record, and the predictions beside it where they are wanted and there."""
+    from audit.policy_gate import Source
+    from audit.predictions import read_predictions
     from audit.result import AuditResult
-    from audit.rules import Source
     from audit.tables import file_hash
 
-    return Source(AuditResult.read(path), file_hash(path))
+    result, table = AuditResult.read(path), path.with_name("predictions.parquet")
+    found = None
+    if with_table and table.is_file():
+        found = read_predictions(table, task=result.task, classes=result.spec.classes)
+    return Source(result, file_hash(path), found)
 
 
 def _check_targets(targets: dict[str, Path | None], inputs: list[Path]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from audit.declared import Declared, read_policy
 from audit.findings import GateResult
+from audit.policy_gate import Source, gate
 from audit.result import AuditResult, FileHash
-from audit.rules import Source, gate
 
 UNITS = {"mae": "years", "bias": "years", "rmse": "years"}
 BETTER = {

@@ -109,7 +109,7 @@ def test_only_what_is_worse_fails(
     assert found.outcome == outcome
     assert reason in str(found.reason)
     assert result.passed == (outcome != "failed")
-    assert result.compared == "independent"
+    assert result.compared == ["independent"]
     assert found.change is not None
     assert found.change.value == pytest.approx(2.0 - abs(old[0] - old[1]))
     assert any("a growth may go unseen" in remark for remark in result.remarks)

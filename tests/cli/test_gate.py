@@ -81,7 +81,7 @@ def test_beside_a_baseline(hae_audit: Command, ready: Path) -> None:
     done = hae_audit("gate", "audit.json", "--policy", "fail.toml", "--baseline", "audit.json")
     assert done.returncode == 0
     assert done.stdout.startswith("WARN  mae by gender")
-    assert "note: the baseline was compared as if of other faces" in done.stdout
+    assert "as if of other faces (predictions.parquet does not lie beside both" in done.stdout
 
 
 @pytest.mark.parametrize(
