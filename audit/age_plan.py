@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from audit.bands import Band
+from audit.facts import Facts
 from audit.gates import Gate
 from audit.metrics.age import age_metrics, impossible
 from audit.metrics.age_features import COUNTS, age_features, age_layout, over
@@ -127,9 +128,10 @@ def plan_metrics(plan: AgePlan) -> tuple[Metric, ...]:
     return (*age_metrics(), *more, *(gate_metrics(plan.gates) if plan.gates else ()))
 
 
-def plan_impossible(shards: Sequence[Predictions], plan: AgePlan) -> dict[str, str]:
+def plan_impossible(facts: Facts, plan: AgePlan) -> dict[str, str]:
     """Metric name -> note, for the metrics that cannot exist for this table at all."""
-    found = {name: note for s in shards for name, note in impossible(s, plan.bands).items()}
+    truth, estimate = facts.bands
+    found = impossible(plan.bands, truth_is_band=truth, estimate_is_band=estimate)
     found |= impossible_distribution(plan.distribution) if plan.distribution else {}
     return found | (impossible_gates(plan.gates) if plan.gates else {})
 

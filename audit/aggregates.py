@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import RANGE_LIMITED, Block, Setting, possible, values_of
-from audit.estimates import estimate, influence, persons
+from audit.estimates import estimate, influence, persons_of
 from audit.intervals import Estimates
 from audit.largest import eligible_groups, range_estimates
 from audit.metrics.core import Metric
@@ -139,11 +139,14 @@ def two_rate_rows(
     Parameters
     ----------
     pair : (Metric, Metric)
-        Two proportions with ``parts``, such as false positive and false negative rate.
+        Two proportions with ``parts``, such as false positive and false negative rate, whose
+        persons the setting counts.
     name, class_ : str
         What the rows are called.
     """
-    who = persons(pair, setting.layout, block.grouped, block.grouping.known)
+    whole = block.moments
+    counted, known = whole.wanted.coefficients, block.grouping.known
+    who = persons_of(pair, setting.layout, whole.tally, counted, known)
     m = np.stack([who[metric.key][0].m for metric in pair])
     there = block.grouping.known & (m > 0).all(axis=0)
     chosen = np.flatnonzero(there & (m >= setting.min_n).all(axis=0))
@@ -167,7 +170,8 @@ def two_rate_rows(
     ]
     centre = np.repeat(common, g)
     n_eff = np.concatenate([e.n_eff for e in found])
-    noise = scaled(psi @ psi.T, centre * (1 - centre) / n_eff)
+    shared = np.tile(block.moments.shares[np.ix_(chosen, chosen)], (2, 2))
+    noise = scaled(np.where(shared, psi @ psi.T, 0.0), centre * (1 - centre) / n_eff)
     drawn = null_draws(centre, noise, weights, setting.seed, positive=True)
     a, b = drawn[:, :g], drawn[:, g:]
     rare = (centre * n_eff < _FEW_ERRORS).any()

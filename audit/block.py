@@ -9,10 +9,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from audit.estimates import Panel, Panels, Persons, covariances, estimate, panels, persons
+from audit.estimates import (
+    Panel,
+    Panels,
+    Persons,
+    amounts,
+    covariances,
+    estimate,
+    panels,
+    persons_of,
+)
 from audit.groups import Grouping
 from audit.intervals import Estimates
 from audit.metrics.core import Layout, Metric
+from audit.moments import Moments, Wanted, moments
 from audit.units import GroupedSums
 
 FloatArray = npt.NDArray[np.float64]
@@ -26,7 +36,7 @@ RANGE_LIMITED = frozenset({"pearson", "slope"})
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What holds for the whole audit."""
+    """What holds for the whole audit; ``counted`` are further metrics whose persons count."""
 
     metrics: tuple[Metric, ...]
     impossible: Mapping[str, str]
@@ -37,6 +47,7 @@ class Setting:
     min_n: int
     all_pairs: bool
     adjust: Adjust
+    counted: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +66,15 @@ class Quantiles:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The estimates of one combination, by ``metric.key``; ``who`` and the like are (G,)."""
+    """The estimates of one combination, by ``metric.key``; ``who`` and the like are (G,).
+
+    ``moments`` are over whole persons; ``grouped`` holds the sums of the resampled units: persons,
+    or hash buckets of them above 2^14 persons.
+    """
 
     grouping: Grouping
     grouped: GroupedSums
+    moments: Moments
     panels: Panels
     who: Mapping[str, tuple[Persons, Persons]]
     estimates: Mapping[str, Estimates]
@@ -78,14 +94,19 @@ def build_block(
     grouped: GroupedSums,
     quantiles: Mapping[str, Quantiles],
     rowwise: Mapping[str, FloatArray] | None = None,
+    whole: Moments | None = None,
 ) -> Block:
     """Estimate every possible metric in every group of a combination, and in its rest.
 
-    ``rowwise`` holds the values (G,) of the metrics that do not come from sums.
+    ``rowwise`` holds the values (G,) of the metrics that do not come from sums. Without ``whole``,
+    the moments over persons, the units of ``grouped`` must be persons.
     """
-    both = panels(grouped, grouping.known, setting.columns)
     metrics = possible(setting)
-    who = persons(metrics, setting.layout, grouped, grouping.known)
+    whole = moments(grouped, grouping, moments_wanted(setting)) if whole is None else whole
+    whole = whole.at(grouping.groups)
+    both = panels(whole, grouping.known)
+    counted = whole.wanted.coefficients
+    who = persons_of(metrics, setting.layout, whole.tally, counted, grouping.known)
     found: dict[str, tuple[Estimates, FloatArray]] = {}
     rest: dict[str, tuple[Estimates, FloatArray]] = {}
     for metric in metrics:
@@ -100,6 +121,7 @@ def build_block(
     return Block(
         grouping,
         grouped,
+        whole,
         both,
         who,
         {key: pair[0] for key, pair in found.items()},
@@ -114,6 +136,11 @@ def bare_estimates(value: FloatArray) -> tuple[Estimates, FloatArray]:
     """Values without variance or influence."""
     none, plain = np.full(len(value), np.nan), np.zeros(len(value), dtype=np.bool_)
     return Estimates(value, none, none, none, plain, none, none), np.zeros((len(value), 0))
+
+
+def moments_wanted(setting: Setting) -> Wanted:
+    """The sums over persons that the metrics of a setting need."""
+    return Wanted(setting.columns, amounts((*possible(setting), *setting.counted), setting.layout))
 
 
 def possible(setting: Setting) -> Sequence[Metric]:
@@ -153,7 +180,9 @@ def covariance_of(block: Block, metric: Metric) -> FloatArray:
     """Covariance of a metric between all groups with the factor m / (m - 1), (G, G)."""
     m = block.who[metric.key][0].m
     factor = np.sqrt(m / np.maximum(m - 1, 1))
-    found = covariances(block.grouped, block.slopes[metric.key])
+    if block.panels.cross is None:
+        return np.zeros((len(m), len(m)))
+    found = covariances(block.grouped, block.slopes[metric.key], block.moments.shares)
     return np.asarray(found * np.outer(factor, factor))
 
 

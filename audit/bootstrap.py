@@ -16,8 +16,8 @@ from scipy.sparse import csr_array
 from audit.groups import Grouping
 from audit.hashing import Keys, folds, poisson_weights
 from audit.metrics.core import Layout, Metric
-from audit.metrics.quantile import EDGES, bin_of, grid_quantiles
-from audit.units import GroupedSums, Rows, Values
+from audit.metrics.quantile import EDGES, grid_quantiles
+from audit.units import GroupedSums, Values
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -102,29 +102,24 @@ def replicate(
     return {key: Replicates(value, spread.get(key)) for key, value in found.items()}
 
 
-def cell_histogram(rows: Rows, of_cell: IntArray, n_cells: int) -> csr_array:
-    """Weights of |e| by (coarse cell, bin) and unit: sparse of shape (cells x 256, units)."""
-    assert rows.abs_error is not None
-    keys, unit = np.unique(rows.unit, return_inverse=True)
-    at = of_cell[rows.cell] * len(EDGES) + bin_of(rows.abs_error)
-    shape = (n_cells * len(EDGES), len(keys))
-    return csr_array((rows.weight, (at, unit)), shape=shape)
-
-
 def replicate_quantiles(
     histogram: csr_array,
     weights: FloatArray,
     groupings: Sequence[Grouping],
     qs: Sequence[float],
 ) -> list[FloatArray]:
-    """Grid quantiles of every group and of its rest: per grouping (2, len(qs), R, G)."""
+    """Grid quantiles of every group and of its rest: per grouping (2, len(qs), R, G).
+
+    ``histogram`` holds weights by (bin, cell of the groupings) and unit.
+    """
     n_cells = histogram.shape[0] // len(EDGES)
     found = [np.empty((2, len(qs), len(weights), len(g.groups))) for g in groupings]
     members = [_membership(g, n_cells) for g in groupings]
     for start in range(0, len(weights), _CACHED):
         part = slice(start, start + _CACHED)
         counts = histogram @ np.ascontiguousarray(weights[part].T)
-        cells = counts.reshape(n_cells, -1)
+        counts = counts.reshape(len(EDGES), n_cells, -1)
+        cells = np.ascontiguousarray(counts.transpose(1, 0, 2)).reshape(n_cells, -1)
         for out, member, g in zip(found, members, groupings, strict=True):
             summed = (member @ cells).reshape(member.shape[0], len(EDGES), -1)
             for b in range(1, len(EDGES)):

@@ -13,6 +13,7 @@ from fairlearn.metrics import MetricFrame
 from audit.bands import DECADES
 from audit.collect import table_bands
 from audit.errors import InputError
+from audit.facts import facts_of
 from audit.groups import attribute
 from audit.metrics.age import age_metrics, impossible
 from audit.metrics.age_features import age_features, age_layout
@@ -84,7 +85,8 @@ def _features(predictions: Predictions) -> tuple[Layout, Any, list[Metric]]:
         metrics = expression_metrics(predictions.classes, predictions.extras, mix)
         return layout, values, [m for m in metrics if m.name not in absent and not m.rowwise]
     bands = table_bands([predictions], DECADES)
-    absent = set(impossible(predictions, bands))
+    truth, estimate = facts_of(predictions).bands
+    absent = set(impossible(bands, truth_is_band=truth, estimate_is_band=estimate))
     values = age_features(predictions, bands, weight)
     return age_layout(), values, [m for m in age_metrics() if m.name not in absent]
 

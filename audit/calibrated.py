@@ -61,9 +61,11 @@ def calibrations(
     edges: Mapping[str, Mapping[int, FloatArray]],
 ) -> list[Calibrated]:
     """Everything about calibration that sums do not hold, for every combination."""
+    rows = sums.rows
+    assert rows is not None
     parts = [
         _one_set(setting, sums, groupings, proba, edges[suffix], suffix)
-        for suffix, proba in (("", sums.rows.proba), (RAW_SUFFIX, sums.rows.raw))
+        for suffix, proba in (("", rows.proba), (RAW_SUFFIX, rows.raw))
         if proba is not None and len(proba)
     ]
     return [
@@ -85,6 +87,7 @@ def _one_set(
     suffix: str,
 ) -> list[Calibrated]:
     rows = sums.rows
+    assert rows is not None
     assert rows.y is not None
     assert rows.sample is not None
     kept = rows.weight > 0  # the isotonic fit knows no face without weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
 from audit.cure import COLUMNS, FLOW, RAW
 from audit.errors import InputError
-from audit.groups import Attribute, attribute, cells_of, check_cells
+from audit.groups import attribute, cells_of, check_cells
 from audit.hashing import Keys
 from audit.metrics.age_features import is_exact, truth_bands
 from audit.metrics.binning import Bins, bins_of
@@ -170,7 +170,7 @@ def collect_table(
     found = [[attribute(shard, name, edges) for name in names] for shard in shards]
     cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
     n_cells = len({cell for cells, _ in cut for cell in cells})
-    check_cells(found[0], n_cells, max_cells)
+    check_cells({item.name: len(item.values) for item in found[0]}, n_cells, max_cells)
     if shards[0].task == "age" and "age" not in names and n_cells * len(bands) <= max_cells:
         names = (*names, "age")
         ages = [attribute(shard, "age", edges) for shard in shards]
@@ -186,24 +186,24 @@ def collect_table(
         parts.append(collect(cells, cell, values, rows, units))
         drawn = plan_curves(shard, plan, weight) if shard.task == "age" else None
         if drawn is not None:
-            curves.append(collect(cells, cell, drawn, _no_rows(), units))
+            curves.append(collect(cells, cell, drawn, None, units))
     by_name = {name: [row[i] for row in found] for i, name in enumerate(names)}
     return Collected(
         merge(parts),
         names,
-        {name: _order(name, items) for name, items in by_name.items()},
+        {
+            name: order_of(name, [value for item in items for value in item.values])
+            for name, items in by_name.items()
+        },
         {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
         binned[0].edges,
         merge(curves) if curves else None,
     )
 
 
-def _no_rows() -> Rows:
-    return Rows(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64), np.zeros(0))
-
-
-def _order(name: str, found: Sequence[Attribute]) -> dict[str, int]:
-    values = dict.fromkeys(value for item in found for value in item.values)
+def order_of(name: str, found: Iterable[str]) -> dict[str, int]:
+    """The distinct values of an attribute in reading order: bands by age, all else as text."""
+    values = dict.fromkeys(found)
     bands = {value: parse_band(value) for value in values} if name == "age" else {}
     if bands and all(bands.values()):
         return {

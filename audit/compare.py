@@ -24,9 +24,11 @@ from audit.comparison import (
 )
 from audit.concerns import table_warnings
 from audit.errors import InputError
+from audit.facts import all_facts, facts_of
 from audit.gap_changes import gap_changes
 from audit.groups import combinations_of
-from audit.options import check_options, names_of, setting_of
+from audit.metrics.expression import class_mix
+from audit.options import checked_options, names_of, setting_of
 from audit.paired_block import PairedBlock
 from audit.paired_family import Resampling, resampling
 from audit.paired_rows import paired_rows
@@ -37,7 +39,7 @@ from audit.result import RunInfo
 from audit.rows import Concern
 from audit.seeds import check_settings, seed_rows
 from audit.spec import build_spec
-from audit.stated import check_stated, statements
+from audit.stated import check_stated
 from audit.verdict import compared
 
 
@@ -93,7 +95,17 @@ def compare(
     InputError
         With place, rule, value and remedy; runs of different faces or labels are refused.
     """
-    check_options(n_boot, min_n, estimand, age_bands, "auto", adjust)
+    options = checked_options(
+        n_boot=n_boot,
+        seed=seed,
+        estimand=estimand,
+        min_n=min_n,
+        age_bands=age_bands,
+        max_cells=max_cells,
+        margins=margins,
+        adjust=adjust,
+        sources=sources,
+    )
     names = _in_order(runs, baseline)
     check_settings(settings or {}, names)
     if missing not in get_args(Missing):
@@ -106,25 +118,26 @@ def compare(
     if estimand == "subject":
         aligned = replace(aligned, runs={k: by_person(t) for k, t in aligned.runs.items()})
     shards = list(aligned.runs.values())
-    edges = tuple(float(edge) for edge in age_bands) if age_bands else None
+    edges = options.edges
     bands = table_bands(shards[:1], edges or DECADES)
     plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
     reading = Reading(used, combinations, edges, plan, max_cells)
     sums = {name: sums_of(table, reading) for name, table in aligned.runs.items()}
-    adjust = adjust if n_boot or adjust != "max_t" else "holm"
     first = sums[names[0]]
-    setting = setting_of(shards, first.persons, plan, n_boot, seed, min_n, adjust, all_pairs=False)
-    stated = statements(margins or {}, (), None)
-    check_stated(stated, names_of(setting, {}, shards[0], combinations))
+    facts = all_facts([facts_of(shard) for shard in shards])
+    setting = setting_of(facts, plan, options)
+    if facts.task == "expression":
+        totals = first.persons.sums.values.sum(axis=0)
+        setting = setting_of(facts, plan, options, class_mix(setting.layout, totals))
+    check_stated(options.stated, names_of(setting, {}, facts, combinations))
     weights = resampling(np.unique(first.persons.sums.unit), seed, n_boot)
     paired, gaps = _changes(setting, sums, reading, weights, missing)
     headline = headline_of(setting, shards[0].task, missing)
     points = pareto_points(setting, headline, sums, reading) if headline else []
     directions = {metric.name: metric.better for metric in setting.metrics}
     items = first.groupings(reading)[1:]
-    spec = build_spec(
-        setting, shards[:1], first.persons, items, sources or {}, estimand, bands, edges, []
-    )
+    one = facts_of(shards[0])
+    spec = build_spec(setting, one, first.persons, items, bands, options, [])
     return Comparison(
         task=shards[0].task,
         runs=_runs(aligned, infos or {}, settings or {}, seed),
@@ -249,7 +262,7 @@ def _warnings(aligned: Aligned) -> list[Concern]:
     """What each table says of itself, once where all say it."""
     told: dict[tuple[str, str, str], list[str]] = {}
     for name, table in aligned.runs.items():
-        for concern in table_warnings([table]):
+        for concern in table_warnings(facts_of(table)):
             told.setdefault((concern.code, concern.severity, concern.message), []).append(name)
         absent = int((~aligned.present[name]).sum())
         if absent:

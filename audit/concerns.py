@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from audit.block import Block, Setting
+from audit.facts import Facts
 from audit.gaps import MAX_GROUPS_FOR_PAIRS, N_LARGEST, AnyGap
-from audit.metrics.expression import n_floored
-from audit.predictions import Predictions
 from audit.rows import Code, Concern
 from audit.verdict import MIN_EFFECTIVE
 
@@ -18,38 +17,70 @@ FAILURE_GAP = 0.01
 PERSON_ATTRIBUTES = frozenset({"gender", "sex", "race", "ethnicity", "skin_tone"})
 
 
-def table_warnings(shards: Sequence[Predictions]) -> list[Concern]:
+def table_warnings(facts: Facts) -> list[Concern]:
     """What the table itself says: ids, failures, missing truth."""
-    found = [warning for shard in shards for warning in shard.warnings]
-    n = sum(map(len, shards))
-    failed = sum(int((shard.labelled & ~shard.processed).sum()) for shard in shards)
-    unlabelled = sum(int((~shard.labelled).sum()) for shard in shards)
-    floored = sum(n_floored(shard) for shard in shards)
-    found += _no_ids(shards)
-    if all(shard.subject_id is None for shard in shards):
-        found.append(_no_subjects())
-    else:
-        single = sum(_without_subject(shard) for shard in shards)
-        found += _when(
-            single,
-            "n_without_subject",
-            "info",
-            f"{single} of {n} faces name no person; each is its own unit",
-        )
+    n, where = facts.n, facts.places[0] if len(facts.places) == 1 else None
+    found = [*facts.warnings, *_reading(facts, where)]
     found += _when(
-        failed,
+        facts.n_bare,
+        "no_ids",
+        "warning",
+        f"{facts.n_bare} faces have neither sample_id nor subject_id: intervals depend on the "
+        "order of the rows",
+    )
+    if facts.has_subjects:
+        message = f"{facts.n_alone} of {n} faces name no person; each is its own unit"
+        found += _when(facts.n_alone, "n_without_subject", "info", message)
+    else:
+        found.append(_no_subjects())
+    found += _when(
+        facts.n_failed,
         "failures",
         "warning",
-        f"{failed} of {n} faces were not processed; they are counted by group",
+        f"{facts.n_failed} of {n} faces were not processed; they are counted by group",
     )
-    found += _when(unlabelled, "unlabelled", "info", f"{unlabelled} of {n} faces have no truth")
+    message = f"{facts.n_unlabelled} of {n} faces have no truth"
+    found += _when(facts.n_unlabelled, "unlabelled", "info", message)
     found += _when(
-        floored,
+        facts.n_floored,
         "nll_floored",
         "warning",
-        f"{floored} true classes have probability below 2^-52; raised to it in nll",
+        f"{facts.n_floored} true classes have probability below 2^-52; raised to it in nll",
     )
     return found
+
+
+def _reading(facts: Facts, where: str | None) -> list[Concern]:
+    """What the readers of the columns counted."""
+    negative = facts.counts.get("negative_age_pred", 0)
+    odd = facts.counts.get("pred_not_argmax", 0)
+    unseen = [name for name, count in zip(facts.classes, facts.seen, strict=True) if not count]
+    told: tuple[tuple[int, Code, str, str], ...] = (
+        (
+            facts.counts.get("mixed_truth", 0),
+            "mixed_truth",
+            "info",
+            "single years among bands are read as [n, n + 1)",
+        ),
+        (
+            negative,
+            "negative_age_pred",
+            "info",
+            f"{negative} predicted ages are negative; kept as they are",
+        ),
+        (
+            odd,
+            "pred_not_argmax",
+            "warning",
+            f"in {odd} rows the predicted class is not the most probable one",
+        ),
+        (len(unseen), "classes_unseen", "warning", f"no face is labelled {', '.join(unseen)}"),
+    )
+    return [
+        concern.model_copy(update={"where": where})
+        for count, code, severity, message in told
+        for concern in _when(count, code, severity, message)
+    ]
 
 
 def _no_subjects() -> Concern:
@@ -58,21 +89,6 @@ def _no_subjects() -> Concern:
         "intervals are too narrow"
     )
     return Concern(code="no_subjects", severity="warning", message=message)
-
-
-def _no_ids(shards: Sequence[Predictions]) -> list[Concern]:
-    bare = sum(_without_subject(shard) for shard in shards if shard.sample_id is None)
-    return _when(
-        bare,
-        "no_ids",
-        "warning",
-        f"{bare} faces have neither sample_id nor subject_id: intervals depend on the order of "
-        "the rows",
-    )
-
-
-def _without_subject(shard: Predictions) -> int:
-    return len(shard) if shard.subject_id is None else int(shard.subject_id.isna().sum())
 
 
 def _when(count: int, code: Code, severity: str, message: str) -> list[Concern]:
@@ -111,8 +127,8 @@ def block_warnings(setting: Setting, block: Block) -> list[Concern]:
             "listed; --pairs all writes every one as CSV"
         )
         found.append(Concern(code="gaps_truncated", severity="info", message=message, where=where))
-    if names in PERSON_ATTRIBUTES and _inconsistent(block):
-        message = f"{_inconsistent(block)} persons have several values of {names}"
+    if names in PERSON_ATTRIBUTES and block.moments.several:
+        message = f"{block.moments.several} persons have several values of {names}"
         found.append(
             Concern(code="subject_inconsistent", severity="warning", message=message, where=where)
         )
@@ -150,12 +166,6 @@ def _shown(block: Block, chosen: np.ndarray, text: object) -> str:
         for g in at[:5]
     ]
     return ", ".join(parts) + (f" and {len(at) - 5} more" if len(at) > 5 else "")
-
-
-def _inconsistent(block: Block) -> int:
-    used = block.grouping.known[block.grouped.group]
-    _, count = np.unique(block.grouped.unit[used], return_counts=True)
-    return int((count > 1).sum())
 
 
 def source_warnings(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from audit.bands import parse_band
-from audit.block import Block, Setting
+from audit.block import Block, Setting, possible
 from audit.calibration_curves import DESCRIPTIONS as CALIBRATION
-from audit.groups import MAX_DRAWN
+from audit.estimates import estimate, panels, persons_of
+from audit.groups import MAX_DRAWN, in_order
 from audit.intervals import critical, limits, wilson
 from audit.metrics.core import divide
+from audit.moments import Moments
 from audit.rows import CurveRow, Group
 
 FloatArray = npt.NDArray[np.float64]
@@ -99,25 +101,32 @@ def _reliability(block: Block, sums: dict[str, np.ndarray], g: int) -> list[Curv
     ]
 
 
-def age_curves(setting: Setting, block: Block) -> list[CurveRow]:
+def age_curves(
+    setting: Setting,
+    whole: Moments,
+    names: tuple[str, ...],
+    order: Mapping[str, Mapping[str, int]],
+) -> list[CurveRow]:
     """Error by age band from a combination whose last attribute is the age."""
     rows: list[CurveRow] = []
-    counts = block.sums(setting.layout)["n"]
-    for metric in setting.metrics:
-        if metric.name not in BY_AGE or metric.key not in block.estimates:
-            continue
-        e = block.estimates[metric.key]
+    groups = in_order(whole.groups, names, order)
+    whole = whole.at(groups)
+    known = np.array([None not in group for group in groups], dtype=np.bool_)
+    panel = panels(whole, known).groups
+    metrics = [m for m in possible(setting) if m.name in BY_AGE]
+    who = persons_of(metrics, setting.layout, whole.tally, whole.wanted.coefficients, known)
+    counts = setting.layout.unpack(panel.totals)["n"]
+    for metric in metrics:
+        e = estimate(metric, setting.layout, panel, who[metric.key][0])[0]
         low, high = limits(metric.interval, e, 0.95)
-        for g, group in enumerate(block.grouping.groups):
+        for g, group in enumerate(groups):
             band = None if group[-1] is None else parse_band(group[-1])
             if band is None or np.isnan(e.value[g]):
                 continue
-            label = block.grouping.label(g)
-            del label["age"]
             rows.append(
                 CurveRow(
                     name=f"{metric.name}_by_age",
-                    group=label,
+                    group=dict(zip(names[:-1], group[:-1], strict=True)),
                     x=band[0],
                     y=float(e.value[g]),
                     low=float(low[g]),

@@ -37,7 +37,9 @@ def curve_setting(setting: Setting, plan: AgePlan) -> Setting | None:
         return None
     metrics = calibration_of_distributions(plan.distribution)
     columns = layout.columns("pit")
-    return replace(setting, metrics=metrics, impossible={}, layout=layout, columns=columns)
+    return replace(
+        setting, metrics=metrics, impossible={}, layout=layout, columns=columns, counted=()
+    )
 
 
 def distribution_rows(

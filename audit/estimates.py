@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from audit.intervals import Estimates
 from audit.metrics.core import Layout, Metric, gradient
-from audit.units import GroupedSums, Values
+from audit.moments import Moments, Tally, tally
+from audit.units import GroupedSums
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -62,41 +63,35 @@ class Persons:
         return Persons(self.m[index], self.effective[index], self.rarer[index])
 
 
-def panels(grouped: GroupedSums, known: npt.NDArray[np.bool_], columns: IntArray) -> Panels:
+def panels(moments: Moments, known: npt.NDArray[np.bool_]) -> Panels:
     """Sums and moments of every group, and of everyone else whose group is known."""
-    core = grouped.values[:, columns]
-    everyone = _unit_totals(grouped, core, known) if grouped.shared else None
-    totals = np.zeros((grouped.n_groups, grouped.values.shape[1]))
-    moments = np.zeros((grouped.n_groups, len(columns), len(columns)))
-    cross = np.zeros_like(moments) if grouped.shared else None
-    for g in range(grouped.n_groups):
-        entries = slice(grouped.starts[g], grouped.starts[g + 1])
-        totals[g] = grouped.values[entries].sum(axis=0)
-        moments[g] = _dense(core[entries].T @ core[entries])
-        if cross is not None and everyone is not None:
-            cross[g] = _dense(core[entries].T @ everyone[grouped.unit[entries]]) - moments[g]
-    if cross is None or everyone is None:
-        rest = moments[known].sum(axis=0) - moments
-    else:
-        rest = _dense(everyone.T @ everyone) - moments - cross - np.swapaxes(cross, 1, 2)
+    totals, second, cross = moments.totals, moments.second, moments.cross
+    columns = moments.wanted.columns
+    rest = moments.everyone - second
+    if cross is not None:
+        rest = rest - cross - np.swapaxes(cross, 1, 2)
     rest = np.where(known[:, None, None], rest, 0.0)
     others = np.where(known[:, None], totals[known].sum(axis=0) - totals, 0.0)
-    rest_panel = Panel(others, rest, columns)
-    return Panels(Panel(totals, moments, columns), rest_panel, cross)
+    return Panels(Panel(totals, second, columns), Panel(others, rest, columns), cross)
 
 
-def _dense(values: Values) -> FloatArray:
-    return np.asarray(values.todense() if issparse(values) else values)
+def amounts(metrics: Sequence[Metric], layout: Layout) -> FloatArray:
+    """Every amount whose persons some metric counts, as coefficients of the sums (T, F)."""
+    rows = [row for metric in metrics for row in _amounts_of(metric, layout)]
+    return np.array([np.frombuffer(row) for row in dict.fromkeys(row.tobytes() for row in rows)])
 
 
-def _unit_totals(grouped: GroupedSums, core: Values, known: npt.NDArray[np.bool_]) -> Values:
-    used = np.flatnonzero(known[grouped.group])
-    indicator = csr_array(
-        (np.ones(len(used)), (grouped.unit[used], used)),
-        shape=(len(grouped.keys), len(grouped.unit)),
+def _amounts_of(metric: Metric, layout: Layout) -> tuple[FloatArray, ...]:
+    """The size of a metric, and for a proportion its hits and misses.
+
+    ``parts`` are linear, so their coefficients are the parts of the identity.
+    """
+    identity = layout.unpack(np.eye(layout.size))
+    top, bottom = metric.parts(identity) if metric.parts else (identity["w"], identity["w"])
+    top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+    return (
+        (bottom, top, bottom - top) if metric.parts and metric.interval == "wilson" else (bottom,)
     )
-    found = indicator @ core
-    return csr_array(found) if isinstance(core, csr_array) else np.asarray(found)
 
 
 def persons(
@@ -107,68 +102,42 @@ def persons(
 ) -> dict[str, tuple[Persons, Persons]]:
     """Persons that enter each metric, in every group and in everyone else, by ``metric.key``.
 
-    A ratio counts those with a positive denominator; a proportion also needs the rarer of its
-    outcomes. ``parts`` are linear, so their coefficients are the parts of the identity.
+    The units of ``grouped`` must be persons. See :func:`persons_of`.
     """
-    identity = layout.unpack(np.eye(layout.size))
-    seen: dict[bytes, _Tally] = {}
+    coefficients = amounts(metrics, layout)
+    return persons_of(metrics, layout, tally(grouped, known, coefficients), coefficients, known)
 
-    def tally(coefficients: FloatArray) -> _Tally:
-        key = coefficients.tobytes()
-        if key not in seen:
-            seen[key] = _tally(grouped, known, coefficients)
-        return seen[key]
 
+def persons_of(
+    metrics: Sequence[Metric],
+    layout: Layout,
+    counts: Tally,
+    coefficients: FloatArray,
+    known: npt.NDArray[np.bool_],
+) -> dict[str, tuple[Persons, Persons]]:
+    """Persons that enter each metric, in every group and in everyone else, by ``metric.key``.
+
+    A ratio counts those with a positive denominator; a proportion also needs the rarer of its
+    outcomes. ``coefficients`` are the amounts that were counted; they must be those of the metrics.
+    """
+    others = counts.total[:, known].sum(axis=1, keepdims=True) - counts.total
+    m = (counts.m, counts.everyone[:, None] - counts.gone)
+    effective = (
+        _effective(counts.total, counts.square),
+        _effective(others, counts.square_everyone[:, None] - counts.square_gone),
+    )
+    place = {row.tobytes(): index for index, row in enumerate(coefficients)}
     found = {}
     for metric in metrics:
-        top, bottom = metric.parts(identity) if metric.parts else (identity["w"], identity["w"])
-        size = tally(np.asarray(bottom, dtype=np.float64))
-        rarer = (np.full(grouped.n_groups, np.inf),) * 2
-        if metric.parts and metric.interval == "wilson":
-            hits, misses = tally(np.asarray(top)), tally(np.asarray(bottom - top))
-            rarer = (np.minimum(hits.m[0], misses.m[0]), np.minimum(hits.m[1], misses.m[1]))
-        found[metric.key] = (
-            Persons(size.m[0], size.effective[0], rarer[0]),
-            Persons(size.m[1], size.effective[1], rarer[1]),
-        )
+        at = [place[row.tobytes()] for row in _amounts_of(metric, layout)]
+        sides = []
+        for side in (0, 1):
+            rarer = np.full(len(known), np.inf)
+            if len(at) > 1:
+                rarer = np.minimum(m[side][at[1]], m[side][at[2]])
+            sides.append(Persons(m[side][at[0]], effective[side][at[0]], rarer))
+        found[metric.key] = (sides[0], sides[1])
     return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Tally:
-    m: tuple[FloatArray, FloatArray]
-    effective: tuple[FloatArray, FloatArray]
-
-
-def _tally(grouped: GroupedSums, known: npt.NDArray[np.bool_], coefficients: FloatArray) -> _Tally:
-    amount = _amounts(grouped.values, coefficients)
-    size = _amounts(grouped.values, np.abs(coefficients))
-    amount = np.where(np.abs(amount) <= _TOLERANCE * size, 0.0, amount)
-
-    def by_group(values: npt.NDArray[np.generic]) -> FloatArray:
-        return np.add.reduceat(values, grouped.starts[:-1], dtype=np.float64)
-
-    m, total, square = by_group(amount > 0), by_group(amount), by_group(amount * amount)
-    if grouped.shared:
-        used = known[grouped.group]
-        whole = np.bincount(grouped.unit[used], amount[used], len(grouped.keys))
-        here = whole[grouped.unit]
-        left = np.where(used, here - amount, 0.0)
-        left = np.where(left > _TOLERANCE * here, left, 0.0)
-        m_rest = (whole > 0).sum() - by_group(used & (here > 0) & (left <= 0))
-        square_rest = (whole**2).sum() - by_group(np.where(used, here**2 - left**2, 0.0))
-    else:
-        m_rest = m[known].sum() - m
-        square_rest = square[known].sum() - square
-    total_rest = total[known].sum() - total
-    return _Tally((m, m_rest), (_effective(total, square), _effective(total_rest, square_rest)))
-
-
-def _amounts(values: Values, coefficients: FloatArray) -> FloatArray:
-    if isinstance(values, csr_array):
-        return np.asarray(values @ coefficients)
-    used = np.flatnonzero(coefficients)
-    return np.asarray(sum((values[:, i] * coefficients[i] for i in used), np.zeros(len(values))))
 
 
 def _effective(total: FloatArray, square: FloatArray) -> FloatArray:
@@ -243,9 +212,35 @@ def influence(grouped: GroupedSums, slope: FloatArray) -> csr_array:
     )
 
 
-def covariances(grouped: GroupedSums, slope: FloatArray) -> FloatArray:
-    """Covariance of a metric between all groups, (G, G); 0 where two groups share no person."""
-    if not grouped.shared:
-        return np.zeros((grouped.n_groups, grouped.n_groups))
+def pair_covariances(
+    grouped: GroupedSums,
+    shares: npt.NDArray[np.bool_],
+    i: IntArray,
+    j: IntArray,
+    slope_i: FloatArray,
+    slope_j: FloatArray,
+) -> FloatArray:
+    """Covariance of both sides of some pairs of groups, each side with its own gradient, (pairs,).
+
+    See :func:`covariances`.
+    """
+    found = np.zeros(len(i))
+    for row in np.flatnonzero(shares[i, j]):
+        psi = np.zeros((2, len(grouped.keys)))
+        for side, g, slope in ((0, i[row], slope_i[row]), (1, j[row], slope_j[row])):
+            part = slice(grouped.starts[g], grouped.starts[g + 1])
+            psi[side, grouped.unit[part]] = grouped.of(g) @ slope
+        found[row] = psi[0] @ psi[1]
+    return found
+
+
+def covariances(
+    grouped: GroupedSums, slope: FloatArray, shares: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Covariance of a metric between all groups, (G, G); 0 where two groups share no person.
+
+    The units of ``grouped`` are persons, or buckets of them: then the products of different persons
+    of a bucket are noise of mean 0.
+    """
     psi = influence(grouped, slope)
-    return np.asarray((psi.T @ psi).todense())
+    return np.where(shares, np.asarray((psi.T @ psi).todense()), 0.0)

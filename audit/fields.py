@@ -27,7 +27,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def age_fields(
-    frame: pd.DataFrame, failed: BoolArray, place: str, warnings: list[Concern]
+    frame: pd.DataFrame, failed: BoolArray, place: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Truth, estimate and predicted distribution of an age table, and their columns."""
     truth, truth_columns = _ages(frame, "age", place)
@@ -39,17 +39,17 @@ def age_fields(
         low=np.where(failed, np.nan, estimate.low),
         high=np.where(failed, np.nan, estimate.high),
     )
-    if truth.mixed or estimate.mixed:
-        message = "single years among bands are read as [n, n + 1)"
-        warnings.append(Concern(code="mixed_truth", severity="info", message=message, where=place))
-    negative = int((estimate.low < 0).sum())
-    if negative:
-        message = f"{negative} predicted ages are negative; kept as they are"
-        warnings.append(
-            Concern(code="negative_age_pred", severity="info", message=message, where=place)
-        )
+    counts = {
+        "mixed_truth": int(truth.mixed or estimate.mixed),
+        "negative_age_pred": int((estimate.low < 0).sum()),
+    }
     distribution, more = read_distribution(frame, estimate, place)
-    fields = {"truth": truth, "estimate": estimate, "distribution": distribution}
+    fields = {
+        "truth": truth,
+        "estimate": estimate,
+        "distribution": distribution,
+        "counts": counts,
+    }
     return fields, [*truth_columns, *columns, *more]
 
 
@@ -119,21 +119,11 @@ def expression_fields(
     best = None if scores is None else np.nan_to_num(scores.proba, nan=-1.0).argmax(axis=1)
     y_pred = class_codes(frame["expression_pred"], names, place) if has_pred else best
     assert y_pred is not None
+    odd = 0
     if scores is not None and best is not None:
         without = np.isnan(scores.proba).any(axis=1)
         y_pred = np.where(without, -1, y_pred)
         odd = int(((best != y_pred) & (y_pred >= 0)).sum())
-        if odd:
-            message = f"in {odd} rows the predicted class is not the most probable one"
-            warnings.append(
-                Concern(code="pred_not_argmax", severity="warning", message=message, where=place)
-            )
-    unseen = [name for k, name in enumerate(names) if not (y_true == k).any()]
-    if unseen:
-        message = f"no face is labelled {', '.join(unseen)}"
-        warnings.append(
-            Concern(code="classes_unseen", severity="warning", message=message, where=place)
-        )
     y_pred = np.where(failed, -1, y_pred)
     raw, raw_columns = read_raw(frame, scores, y_pred >= 0, place)
     cure = read_cure(frame, names, place)
@@ -145,5 +135,6 @@ def expression_fields(
         "classes": names,
         "cure": cure,
         "raw": raw,
+        "counts": {"pred_not_argmax": odd},
     }
     return fields, [*text, *columns, *raw_columns, *COLUMNS, *labels]

@@ -19,7 +19,7 @@ from audit.block import (
     rest_covariance,
     values_of,
 )
-from audit.estimates import Persons, estimate, influence
+from audit.estimates import Persons, estimate, pair_covariances
 from audit.intervals import Contrast, Estimates, difference, log_ratio, order_p
 from audit.largest import Resampled, largest_row, range_row
 from audit.metrics.core import Metric
@@ -153,14 +153,9 @@ def _pair_estimates(
 def _pair_covariance(
     block: Block, metric: Metric, i: IntArray, j: IntArray, slope_a: FloatArray, slope_b: FloatArray
 ) -> FloatArray:
-    found = np.zeros(len(i))
     if block.panels.cross is None:
-        return found
-    for row, (g, h) in enumerate(zip(i, j, strict=True)):
-        slope = np.zeros((block.grouped.n_groups, slope_a.shape[1]))
-        slope[g], slope[h] = slope_a[row], slope_b[row]
-        psi = influence(block.grouped, slope)
-        found[row] = float((psi[:, [g]].T @ psi[:, [h]]).todense()[0, 0])
+        return np.zeros(len(i))
+    found = pair_covariances(block.grouped, block.moments.shares, i, j, slope_a, slope_b)
     m = block.who[metric.key][0].m
     factor = np.sqrt(m / np.maximum(m - 1, 1))
     return found * factor[i] * factor[j]

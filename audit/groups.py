@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -152,25 +152,20 @@ def cells_of(attributes: Sequence[Attribute], n: int) -> tuple[list[Cell], IntAr
     return rows, index.astype(np.int64)
 
 
-def check_cells(attributes: Sequence[Attribute], n_cells: int, limit: int) -> None:
+def check_cells(n_values: Mapping[str, int], n_cells: int, limit: int) -> None:
     """Refuse more cells than an audit can hold; only observed cells count."""
     if n_cells > limit:
-        product = " x ".join(f"{item.name} {len(item.values)}" for item in attributes)
+        product = " x ".join(f"{name} {count}" for name, count in n_values.items())
         raise InputError(
             f"--by: {product} make {n_cells} observed cells, at most {limit} are allowed; "
             "use fewer or coarser attributes, or raise --max-cells"
         )
 
 
-def grouping(
-    cells: Sequence[Cell],
-    attributes: Sequence[str],
-    names: tuple[str, ...],
-    order: dict[str, dict[str, int]],
-) -> Grouping:
-    """The groups of one combination: unions of cells, in reading order, unknown ones last."""
-    at = [attributes.index(name) for name in names]
-    projected = [tuple(cell[i] for i in at) for cell in cells]
+def in_order(
+    groups: Iterable[Cell], names: tuple[str, ...], order: Mapping[str, Mapping[str, int]]
+) -> tuple[Cell, ...]:
+    """The distinct groups in reading order, unknown ones last."""
 
     def rank(group: Cell) -> tuple[float, ...]:
         return tuple(
@@ -178,7 +173,19 @@ def grouping(
             for name, value in zip(names, group, strict=True)
         )
 
-    groups = tuple(sorted(set(projected), key=rank))
+    return tuple(sorted(set(groups), key=rank))
+
+
+def grouping(
+    cells: Sequence[Cell],
+    attributes: Sequence[str],
+    names: tuple[str, ...],
+    order: Mapping[str, Mapping[str, int]],
+) -> Grouping:
+    """The groups of one combination: unions of cells, in reading order, unknown ones last."""
+    at = [attributes.index(name) for name in names]
+    projected = [tuple(cell[i] for i in at) for cell in cells]
+    groups = in_order(projected, names, order)
     position = {group: index for index, group in enumerate(groups)}
     known = np.array([None not in group for group in groups], dtype=np.bool_)
     of_cell = np.array([position[group] for group in projected], dtype=np.int64)

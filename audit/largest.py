@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audit.block import Block, Setting, class_support, covariance_of, faces, values_of
 from audit.bootstrap import Replicates
-from audit.estimates import estimate, influence
+from audit.estimates import covariances, estimate
 from audit.intervals import Estimates
 from audit.metrics.core import Metric
 from audit.ranges import all_pairs, choose, cross_fitted, max_t, projection, projection_p
@@ -86,8 +86,8 @@ def range_estimates(
     factor = np.sqrt(who.m / np.maximum(who.m - 1, 1))
     cov = np.zeros((len(chosen),) * 2)
     if block.panels.cross is not None:
-        psi = influence(block.grouped, full)[:, chosen]
-        cov = np.asarray((psi.T @ psi).todense()) * np.outer(factor, factor)
+        cov = covariances(block.grouped, full, block.moments.shares)[np.ix_(chosen, chosen)]
+        cov = cov * np.outer(factor, factor)
     return e, cov, common
 
 

@@ -4,34 +4,75 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.age_plan import AgePlan, plan_impossible, plan_layout, plan_metrics
 from audit.block import Adjust, Setting
-from audit.collect import Collected
-from audit.declared import Names, classes_of
+from audit.declared import Declared, Names, classes_of
 from audit.errors import InputError
-from audit.metrics.expression import class_mix, core_features, expression_layout, expression_metrics
+from audit.facts import Facts
+from audit.gates import Gate, check_target, gates_of
+from audit.metrics.core import Metric
+from audit.metrics.expression import expression_layout, expression_metrics
 from audit.metrics.fairness_list import fairness_specs
+from audit.metrics.gate import gate_pairs
+from audit.metrics.one_vs_rest import error_rates
 from audit.metrics.scores import score_metrics
-from audit.predictions import Predictions
-from audit.result import MetricSpec
+from audit.result import MetricSpec, RunInfo
+from audit.stated import Stated, statements
 
+FloatArray = npt.NDArray[np.float64]
 _FAILURE_METRICS = ("_all",)
+_NO_MOMENTS = frozenset({"none", "percentile"})
 
 
-def check_options(
-    n_boot: int,
-    min_n: int,
-    estimand: str,
-    age_bands: Sequence[float] | None,
-    pairs: str,
-    adjust: str,
-) -> None:
-    """Refuse options that no audit can have.
+@dataclass(frozen=True)
+class Options:
+    """What an audit is asked for; the fields are arguments of :func:`audit.run.audit`."""
+
+    n_boot: int
+    seed: int
+    estimand: Literal["image", "subject"]
+    min_n: int
+    edges: tuple[float, ...] | None
+    max_cells: int
+    pairs: Literal["auto", "all"]
+    stated: Stated
+    adjust: Adjust
+    sources: Mapping[str, str]
+    gates: tuple[Gate, ...]
+    gate_target: float | None
+    slices: bool
+    slice_by: tuple[str, ...]
+    run: RunInfo | None
+
+
+def checked_options(
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+    estimand: Literal["image", "subject"] = "image",
+    min_n: int = 30,
+    age_bands: Sequence[float] | None = None,
+    max_cells: int = 20_000,
+    pairs: Literal["auto", "all"] = "auto",
+    margins: Mapping[str, float] | None = None,
+    adjust: Adjust = "max_t",
+    primary: Sequence[str] = (),
+    policy: Declared | None = None,
+    sources: Mapping[str, str] | None = None,
+    gates: Sequence[str | float | tuple[float, float]] = (),
+    gate_target: float | None = None,
+    slices: bool = True,
+    slice_by: Sequence[str] = (),
+    run: RunInfo | None = None,
+) -> Options:
+    """The options of an audit, with their defaults.
 
     Raises
     ------
@@ -56,12 +97,33 @@ def check_options(
             f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
             "such as 0,13,18,25,40,60"
         )
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
+    asked = gates_of(gates)
+    check_target(gate_target, asked)
+    return Options(
+        n_boot=n_boot,
+        seed=seed,
+        estimand=estimand,
+        min_n=min_n,
+        edges=tuple(float(edge) for edge in age_bands) if age_bands else None,
+        max_cells=max_cells,
+        pairs=pairs,
+        stated=statements(margins or {}, primary, policy),
+        adjust=adjust if n_boot or adjust != "max_t" else "holm",
+        sources=dict(sources or {}),
+        gates=asked,
+        gate_target=gate_target,
+        slices=slices,
+        slice_by=tuple(slice_by),
+        run=run,
+    )
 
 
 def names_of(
     setting: Setting,
     extra: Mapping[str, MetricSpec],
-    first: Predictions,
+    facts: Facts,
     combinations: Sequence[Sequence[str]],
 ) -> Names:
     """The names that margins, primary metrics and policies may use."""
@@ -70,40 +132,42 @@ def names_of(
         | {name: spec.better for name, spec in extra.items()},
         classes=classes_of((metric.name, metric.class_) for metric in setting.metrics),
         combinations=combinations,
-        without_interval=set(fairness_specs()) if first.task == "expression" else set(),
+        without_interval=set(fairness_specs()) if facts.task == "expression" else set(),
         late=set(extra),
     )
 
 
 def setting_of(
-    shards: Sequence[Predictions],
-    table: Collected,
-    plan: AgePlan,
-    n_boot: int,
-    seed: int,
-    min_n: int,
-    adjust: Adjust,
-    *,
-    all_pairs: bool,
+    facts: Facts, plan: AgePlan, options: Options, mix: FloatArray | None = None
 ) -> Setting:
-    """What holds for the whole audit; metrics that cannot exist for these tables are marked.
+    """What holds for the whole audit; metrics that cannot exist for this table are marked.
 
-    ``table`` gives the class mix that accuracy is standardised to, ``plan`` what an age table has.
+    ``mix`` is the class mix (K,) that accuracy is standardised to, ``plan`` what an age table has.
     """
-    first = shards[0]
-    failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
-    if first.task == "age":
+    counted: tuple[Metric, ...] = ()
+    if facts.task == "age":
         layout, metrics = plan_layout(plan), plan_metrics(plan)
-        cannot = plan_impossible(shards, plan)
-        columns = np.arange(layout.size)
+        cannot = plan_impossible(facts, plan)
+        pairs = gate_pairs(plan.gates) if plan.gates else ()
+        counted = tuple(metric for pair in pairs for metric in pair)
     else:
-        layout = expression_layout(len(first.classes), first.extras)
-        metrics = expression_metrics(
-            first.classes, first.extras, class_mix(layout, table.sums.values.sum(axis=0))
-        )
-        no_scores = [metric.name for metric in score_metrics(len(first.classes))]
-        missing = any(shard.probabilities is None for shard in shards)
-        cannot = dict.fromkeys(no_scores, "no_probabilities") if missing else {}
-        columns = core_features(layout, metrics)
-    kept = tuple(m for m in metrics if failures or not m.name.endswith(_FAILURE_METRICS))
-    return Setting(kept, cannot, layout, columns, n_boot, seed, min_n, all_pairs, adjust)
+        layout = expression_layout(len(facts.classes), facts.extras)
+        metrics = expression_metrics(facts.classes, facts.extras, mix)
+        no_scores = [metric.name for metric in score_metrics(len(facts.classes))]
+        cannot = {} if facts.has_scores else dict.fromkeys(no_scores, "no_probabilities")
+        counted = tuple(metric for pair in error_rates(facts.classes) for metric in pair)
+    kept = tuple(m for m in metrics if facts.n_failed or not m.name.endswith(_FAILURE_METRICS))
+    needed = [m for m in metrics if m.interval not in _NO_MOMENTS and m.name not in cannot]
+    columns = layout.columns(*dict.fromkeys(name for m in needed for name in m.features))
+    return Setting(
+        kept,
+        cannot,
+        layout,
+        np.sort(columns),
+        options.n_boot,
+        options.seed,
+        options.min_n,
+        options.pairs == "all",
+        options.adjust,
+        counted,
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from audit.absolute import all_errors, error_part
 from audit.age_plan import AgePlan
 from audit.align import processed_by_all
 from audit.block import Quantiles, Setting
@@ -120,4 +121,9 @@ def quantiles_of(
     sums = run.persons.sums
     boot = weights.boot
     whole = Weightings(bucketed(sums), boot, np.zeros((0, boot.shape[1])))
-    return all_quantiles(setting, sums, whole, items)
+    rows = sums.rows
+    errors = None
+    if rows is not None and rows.abs_error is not None:
+        part = error_part(rows, sums.cells, len(sums.by_unit[0]))
+        errors = all_errors([part], sums.cells)
+    return all_quantiles(setting, errors, whole, items)

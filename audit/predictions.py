@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +42,7 @@ class Predictions:
     the predicted one where the table has one; ``y_true`` and ``y_pred`` are class codes, -1 where
     missing, for the task ``expression``, ``cure`` is what training did with the faces, ``raw`` the
     scores of unscaled logits. ``other`` holds every further column untouched: an attribute when
-    ``--by`` names it.
+    ``--by`` names it. ``counts`` says how often the readers saw what a warning tells.
     """
 
     task: Task
@@ -61,6 +61,7 @@ class Predictions:
     raw: Probabilities | None = None
     weight: FloatArray | None = None
     warnings: tuple[Concern, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
     files: tuple[FileHash, ...] = ()
 
     def __len__(self) -> int:
@@ -225,7 +226,7 @@ def predictions_from_frame(
     warnings: list[Concern] = _leaks(frame, place)
     common, used = _ids_and_weight(frame, place)
     if task == "age":
-        fields, columns = age_fields(frame, failed, place, warnings)
+        fields, columns = age_fields(frame, failed, place)
     else:
         fields, columns = expression_fields(frame, failed, logits, classes, place, warnings)
     other = frame.drop(columns=[name for name in (*used, *columns) if name in frame.columns])

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from audit.absolute import Errors, exact_quantiles, histogram
 from audit.block import Block, Quantiles, Setting, possible
 from audit.bootstrap import (
     Replicates,
     boot_weights,
-    cell_histogram,
     fold_weights,
     replicate,
     replicate_quantiles,
 )
 from audit.groups import Grouping, merged_cells
 from audit.largest import Resampled, eligible_groups, range_estimates
-from audit.metrics.quantile import group_quantiles, rest_quantiles
-from audit.units import UnitSums, bucketed, group_sums
+from audit.units import UnitSums
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,10 +36,9 @@ class Weightings:
 
 def weightings(setting: Setting, sums: UnitSums) -> Weightings:
     """Weights of the resampled units: persons, or hash buckets above 2^14 persons."""
-    small = bucketed(sums)
-    keys = np.unique(small.unit)
+    keys = sums.by_unit[0]
     return Weightings(
-        small, boot_weights(keys, setting.seed, setting.n_boot), fold_weights(keys, setting.seed)
+        sums, boot_weights(keys, setting.seed, setting.n_boot), fold_weights(keys, setting.seed)
     )
 
 
@@ -68,10 +66,9 @@ def resample(setting: Setting, block: Block, weights: Weightings) -> Resampled:
             masks[metric.key] = common
     wanted = np.unique(np.concatenate([eligible[m.key] for m in sums]))
     slopes = {m.key: block.slopes[m.key] for m in sums if m.interval != "wilson"}
-    grouped = group_sums(weights.sums, block.grouping)
     fold = weights.fold
     stacked = np.concatenate([1.0 - fold, fold, weights.boot])
-    found = replicate(sums, setting.layout, grouped, stacked, wanted, masks, slopes)
+    found = replicate(sums, setting.layout, block.grouped, stacked, wanted, masks, slopes)
     k = len(fold)
     for metric in sums:
         at = np.searchsorted(wanted, eligible[metric.key])
@@ -84,45 +81,34 @@ def resample(setting: Setting, block: Block, weights: Weightings) -> Resampled:
 
 
 def all_quantiles(
-    setting: Setting, sums: UnitSums, weights: Weightings, groupings: Sequence[Grouping]
+    setting: Setting, errors: Errors | None, weights: Weightings, groupings: Sequence[Grouping]
 ) -> list[dict[str, Quantiles]]:
     """Quantile metrics of every combination: exact values, grid replicates and folds."""
     metrics = [m for m in possible(setting) if m.quantile is not None]
-    rows = sums.rows
-    if not metrics or rows.abs_error is None:
+    if not metrics or errors is None:
         return [{} for _ in groupings]
     qs = tuple(m.quantile for m in metrics if m.quantile is not None)
     base, coarse = merged_cells(groupings)
-    histogram = cell_histogram(weights.sums.rows, base, len(coarse[0].of_cell))
+    exact = exact_quantiles(errors, base, coarse, qs)
+    keys = weights.sums.by_unit[0]
+    counts = histogram(errors, base, len(coarse[0].of_cell), keys)
     fold = weights.fold
     weighting = np.concatenate([np.ones((1, fold.shape[1])), 1.0 - fold, fold, weights.boot])
-    sampled = replicate_quantiles(histogram, _aligned(weights, weighting), coarse, qs)
-    found = []
-    for grouping, part in zip(groupings, sampled, strict=True):
-        group, n_groups = grouping.of_cell[rows.cell], len(grouping.groups)
-        known = grouping.known[group]
-        value = group_quantiles(rows.abs_error, rows.weight, group, n_groups, qs)
-        rest = rest_quantiles(rows.abs_error[known], rows.weight[known], group[known], n_groups, qs)
-        k = len(fold)
-        found.append(
-            {
-                m.key: Quantiles(
-                    value=value[i],
-                    rest=rest[i],
-                    replicates=part[0, i, 1 + 2 * k :],
-                    rest_replicates=part[1, i, 1 + 2 * k :],
-                    grid=part[0, i, 0],
-                    rest_grid=part[1, i, 0],
-                    train=part[0, i, 1 : 1 + k],
-                    test=part[0, i, 1 + k : 1 + 2 * k],
-                )
-                for i, m in enumerate(metrics)
-            }
-        )
-    return found
-
-
-def _aligned(weights: Weightings, weighting: FloatArray) -> FloatArray:
-    """The weights of the units that have a used row: the histogram knows no others."""
-    keys, used = np.unique(weights.sums.unit), np.unique(weights.sums.rows.unit)
-    return weighting if len(keys) == len(used) else weighting[:, np.searchsorted(keys, used)]
+    sampled = replicate_quantiles(counts, weighting, coarse, qs)
+    k = len(fold)
+    return [
+        {
+            m.key: Quantiles(
+                value=value[0, i],
+                rest=value[1, i],
+                replicates=part[0, i, 1 + 2 * k :],
+                rest_replicates=part[1, i, 1 + 2 * k :],
+                grid=part[0, i, 0],
+                rest_grid=part[1, i, 0],
+                train=part[0, i, 1 : 1 + k],
+                test=part[0, i, 1 + k : 1 + 2 * k],
+            )
+            for i, m in enumerate(metrics)
+        }
+        for value, part in zip(exact, sampled, strict=True)
+    ]

@@ -1,45 +1,30 @@
-"""The order of the work: tables -> sums -> blocks -> rows -> record. No arithmetic of its own."""
+"""Auditing a table in memory: frames or checked predictions in, the record out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from audit.age_extras import age_extras, extra_specs
+from audit.age_extras import Extras, age_extras
 from audit.age_plan import AgePlan, age_plan
-from audit.aggregates import aggregate_rows, two_rate_rows
 from audit.bands import DECADES
-from audit.block import Adjust, Setting, build_block
-from audit.calibrated import calibrations
-from audit.collect import Collected, collect_table, common_form, table_bands
+from audit.block import Adjust, Setting
+from audit.calibrated import Calibrated, calibrations
+from audit.collect import collect_table, common_form, table_bands
 from audit.columns import as_text
-from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
-from audit.curves import BY_AGE, age_curves, expression_curves
 from audit.declared import Declared
+from audit.engine import Source, audit_source
 from audit.errors import InputError
-from audit.fairness_rows import fairness_rows
-from audit.gaps import AnyGap, gap_rows
-from audit.gates import check_target, gates_of
-from audit.groups import Grouping, attributes_of, combinations_of, grouping
-from audit.metrics.gate import gate_pairs
-from audit.options import check_options, names_of, setting_of
+from audit.facts import all_facts, facts_of
+from audit.groups import attributes_of, combinations_of, grouping
+from audit.options import Options, checked_options
 from audit.predictions import Predictions, check_sources, predictions_from_frame
-from audit.resample import Weightings, all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
-from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
+from audit.rows import SliceRow
 from audit.slices import slice_rows
-from audit.spec import build_spec
-from audit.stated import check_stated, statements
-from audit.units import group_sums
-from audit.values import metric_rows
-from audit.verdict import judged
 
-FloatArray = npt.NDArray[np.float64]
 Table = Predictions | pd.DataFrame
 
 
@@ -126,70 +111,72 @@ def audit(
     >>> [(row.group, row.value) for row in result.metrics if row.metric == "mae"]
     [({}, 2.0), ({'gender': 'f'}, 3.0), ({'gender': 'm'}, 1.0)]
     """
-    check_options(n_boot, min_n, estimand, age_bands, pairs, adjust)
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
+    options = checked_options(
+        n_boot=n_boot,
+        seed=seed,
+        estimand=estimand,
+        min_n=min_n,
+        age_bands=age_bands,
+        max_cells=max_cells,
+        pairs=pairs,
+        margins=margins,
+        adjust=adjust,
+        primary=primary,
+        policy=policy,
+        sources=sources,
+        gates=gates,
+        gate_target=gate_target,
+        slices=slices,
+        slice_by=slice_by,
+        run=run,
+    )
     shards = common_form(_tables(predictions, task))
-    by = [by] if isinstance(by, str) else by
-    edges = tuple(float(edge) for edge in age_bands) if age_bands else None
-    asked = gates_of(gates)
-    check_target(gate_target, asked)
-    bands = table_bands(shards, edges or DECADES)
-    stated = statements(margins or {}, primary, policy)
-    combinations = stated.combinations(combinations_of(by, shards[0]), attributes_of(shards[0]))
+    return audit_source(_source(shards, by, options), options)
+
+
+def _source(
+    shards: Sequence[Predictions], by: Sequence[str | Sequence[str]] | None, options: Options
+) -> Source:
+    """Tables in memory as one part."""
+    bands = table_bands(shards, options.edges or DECADES)
+    asked = combinations_of([by] if isinstance(by, str) else by, shards[0])
+    combinations = options.stated.combinations(asked, attributes_of(shards[0]))
     names = tuple(dict.fromkeys(name for names in combinations for name in names))
     plan = AgePlan(bands)
     if shards[0].task == "age":
-        plan = age_plan(shards, bands, asked)
-    elif asked:
-        raise InputError(f"--gate {asked[0].name}: gates are of ages; the task is expression")
-    cut = tuple(dict.fromkeys((*names, *slice_by))) if slices else names
-    table = collect_table(shards, cut, edges, bands, estimand, max_cells, plan)
-    adjust = adjust if n_boot or adjust != "max_t" else "holm"
-    setting = setting_of(shards, table, plan, n_boot, seed, min_n, adjust, all_pairs=pairs == "all")
-    extra = extra_specs(setting, plan, gate_target)
-    check_stated(stated, names_of(setting, extra, shards[0], combinations))
+        plan = age_plan(shards, bands, options.gates)
+    elif options.gates:
+        name = options.gates[0].name
+        raise InputError(f"--gate {name}: gates are of ages; the task is expression")
+    cut = tuple(dict.fromkeys((*names, *options.slice_by))) if options.slices else names
+    table = collect_table(
+        shards, cut, options.edges, bands, options.estimand, options.max_cells, plan
+    )
+
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
     ]
-    weights = weightings(setting, table.sums)
-    metrics, gaps, fairness, curves, warnings = _work(
-        setting, plan, shards, table, weights, groupings
-    )
-    curves += _age_curves(setting, table, names)
-    found, searched = slice_rows(setting, table, cut) if slices and len(cut) > 1 else ([], None)
-    more = age_extras(setting, plan, table, shards, groupings, gate_target)
-    curves += more.curves
-    spec = build_spec(
-        setting, shards, table, groupings[1:], sources or {}, estimand, bands, edges, curves
-    )
-    spec = spec.model_copy(
-        update={
-            **stated.for_spec(),
-            "metrics": spec.metrics | extra,
-            "gates": [gate.name for gate in asked],
-            "gate_target": gate_target,
-            "slices": searched,
-        }
-    )
-    n = sum(map(len, shards))
-    unknown = {name: table.n_unknown[name] for name in names}
-    given = {name: spec.attributes[name].source for name in spec.attributes}
-    told = [*table_warnings(shards), *source_warnings(given, unknown, n), *more.warnings]
-    warnings = [*told, *warnings]
-    info = run or RunInfo(model="predictions", seed=seed)
-    files = [*info.files, *(file for shard in shards for file in shard.files)]
-    return AuditResult(
-        task=shards[0].task,
-        run=info.model_copy(update={"files": files, "seed": seed}),
-        spec=spec,
-        metrics=[*metrics, *more.metrics],
-        gaps=judged(gaps, stated.margin_of),
-        fairness=fairness,
-        slices=found,
-        curves=curves,
-        warnings=warnings,
+
+    def calibrated(setting: Setting) -> list[Calibrated]:
+        return calibrations(setting, table.sums, groupings, table.edges)
+
+    def searched(setting: Setting) -> tuple[list[SliceRow], str | None]:
+        several = options.slices and len(cut) > 1
+        return slice_rows(setting, table, cut) if several else ([], None)
+
+    def extras(setting: Setting) -> Extras:
+        return age_extras(setting, plan, table, shards, groupings, options.gate_target)
+
+    return Source(
+        all_facts([facts_of(shard) for shard in shards]),
+        plan,
+        combinations,
+        len(table.sums.by_unit[0]),
+        lambda: [table],
+        calibrated,
+        extras,
+        searched,
     )
 
 
@@ -228,54 +215,3 @@ def _check_people(shards: Sequence[Predictions]) -> None:
         subjects = pd.concat([part[0] for part in parts], ignore_index=True)
         sources = pd.concat([part[1] for part in parts], ignore_index=True)
         check_sources(subjects, sources, "audit")
-
-
-def _work(
-    setting: Setting,
-    plan: AgePlan,
-    shards: Sequence[Predictions],
-    table: Collected,
-    weights: Weightings,
-    groupings: Sequence[Grouping],
-) -> tuple[list[MetricRow], list[AnyGap], list[FairnessRow], list[CurveRow], list[Concern]]:
-    classes = shards[0].classes
-    metrics: list[MetricRow] = []
-    gaps: list[AnyGap] = []
-    fairness: list[FairnessRow] = []
-    curves: list[CurveRow] = []
-    warnings: list[Concern] = []
-    quantiles = all_quantiles(setting, table.sums, weights, groupings)
-    found = calibrations(setting, table.sums, groupings, table.edges)
-    compared = replace(setting, metrics=tuple(m for m in setting.metrics if m.has_gaps))
-    for item, quantile, calibrated in zip(groupings, quantiles, found, strict=True):
-        grouped = group_sums(table.sums, item)
-        block = build_block(setting, item, grouped, quantile, calibrated.values)
-        metrics += metric_rows(setting, block, classes, calibrated.expected)
-        curves += calibrated.curves
-        warnings += block_warnings(setting, block)
-        if shards[0].task == "expression":
-            curves += expression_curves(setting, block, classes)
-        if item.names:
-            rows = gap_rows(compared, block, resample(compared, block, weights))
-            warnings += failure_warnings(rows)
-            gaps += rows
-            gaps += aggregate_rows(compared, block, classes)
-            for pair in gate_pairs(plan.gates) if plan.gates else ():
-                gaps += two_rate_rows(setting, block, pair, "gate", pair[0].class_)
-            if shards[0].task == "expression":
-                fairness += fairness_rows(setting, block, classes)
-    return metrics, gaps, fairness, curves, warnings
-
-
-def _age_curves(setting: Setting, table: Collected, names: tuple[str, ...]) -> list[CurveRow]:
-    if "age" not in table.attributes or not any(m.name == "mae" for m in setting.metrics):
-        return []
-    few = tuple(m for m in setting.metrics if m.name in BY_AGE)
-    needed = dict.fromkeys(name for m in few for name in m.features)
-    small = replace(setting, metrics=few, columns=setting.layout.columns(*needed))
-    rows: list[CurveRow] = []
-    for combination in ((), *((name,) for name in names if name != "age")):
-        item = grouping(table.sums.cells, table.attributes, (*combination, "age"), table.order)
-        block = build_block(small, item, group_sums(table.sums, item), {})
-        rows += age_curves(small, block)
-    return rows

@@ -115,7 +115,11 @@ def _halves(setting: Setting, table: Collected, metric: Metric) -> tuple[_Half, 
     needed = tuple(dict.fromkeys((*metric.features, "n", "w")))
     layout = Layout({name: setting.layout.shapes[name] for name in needed})
     small = replace(
-        setting, metrics=(metric,), layout=layout, columns=np.arange(layout.size, dtype=np.int64)
+        setting,
+        metrics=(metric,),
+        layout=layout,
+        columns=np.arange(layout.size, dtype=np.int64),
+        counted=(),
     )
     sums = table.sums
     side = folds(sums.unit, setting.seed, N_SPLITS, 2)

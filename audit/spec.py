@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 from audit.bands import Band, bands_from_edges
@@ -10,12 +10,14 @@ from audit.block import Setting
 from audit.collect import Collected
 from audit.curves import DESCRIPTIONS
 from audit.errors import InputError
+from audit.evidence import Evidence
+from audit.facts import Facts
 from audit.groups import Grouping
 from audit.metrics.core import Metric
 from audit.metrics.fairness_list import fairness_specs
 from audit.metrics.spread import spread_specs
+from audit.options import Options
 from audit.pooling import POOLING
-from audit.predictions import Predictions
 from audit.result import AttributeSpec, MetricSpec, Spec
 from audit.rows import CurveRow, LabelSource
 from audit.values import METHODS
@@ -27,16 +29,15 @@ _BY_PERSON = (
 
 def build_spec(
     setting: Setting,
-    shards: Sequence[Predictions],
-    table: Collected,
+    facts: Facts,
+    table: Collected | Evidence,
     groupings: Sequence[Grouping],
-    sources: Mapping[str, str],
-    estimand: str,
     bands: tuple[Band, ...],
-    edges: tuple[float, ...] | None,
+    options: Options,
     curves: Sequence[CurveRow],
 ) -> Spec:
     """Everything that fixes the numbers; refuses sources of attributes that are not audited."""
+    sources, edges = options.sources, options.edges
     used = [name for item in groupings for name in item.names]
     odd = [name for name in sources if name not in used]
     if odd:
@@ -48,8 +49,6 @@ def build_spec(
             raise InputError(
                 f"--label-source {name}={source}: must be one of {', '.join(get_args(LabelSource))}"
             )
-    people = any(shard.subject_id is not None for shard in shards)
-    first = shards[0]
     return Spec(
         attributes={
             name: AttributeSpec(
@@ -60,19 +59,21 @@ def build_spec(
             for name in dict.fromkeys(used)
         },
         combinations=[list(item.names) for item in groupings],
-        unit_of_resampling="person" if people else "face",
+        unit_of_resampling="person" if facts.has_subjects else "face",
         units="persons; above 2^14 of them the bootstrap resamples 2^13 hash buckets"
-        + (_BY_PERSON if estimand == "subject" else ""),
-        estimand=estimand,
+        + (_BY_PERSON if options.estimand == "subject" else ""),
+        estimand=options.estimand,
         n_boot=setting.n_boot,
         min_n=setting.min_n,
         adjust=setting.adjust,
         pooling=POOLING if any(len(item.names) > 1 for item in groupings) else None,
-        classes=list(first.classes) or None,
+        gates=[gate.name for gate in options.gates],
+        gate_target=options.gate_target,
+        classes=list(facts.classes) or None,
         bands=[[low, high] for low, high in bands] or None,
         age_bands=[b[0] for b in bands_from_edges(edges)] if edges else None,
         metrics=metric_specs(setting.metrics),
-        fairness=fairness_specs() if first.task == "expression" and groupings else {},
+        fairness=fairness_specs() if facts.task == "expression" and groupings else {},
         aggregates=dict(spread_specs()) if groupings else {},
         curves={name: DESCRIPTIONS[name] for name in dict.fromkeys(row.name for row in curves)},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,7 +50,13 @@ class UnitSums:
     unit: Keys
     cell: IntArray
     values: Values
-    rows: Rows
+    rows: Rows | None = None
+
+    @cached_property
+    def by_unit(self) -> tuple[Keys, IntArray]:
+        """The distinct units, sorted, and which of them every entry belongs to."""
+        keys, index = np.unique(self.unit, return_inverse=True)
+        return keys, index.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,25 +112,25 @@ def sum_rows(
 ) -> tuple[IntArray, IntArray, Values]:
     """Sum rows with the same (major, minor); the result is sorted by major, then minor."""
     code = major * n_minor + minor
+    if len(code) == 0:
+        return code, code, values
     order = np.argsort(code, kind="stable")
     ordered = code[order]
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     distinct = ordered[first]
     if len(distinct) == len(code):
         summed = values[order]
-    elif isinstance(values, csr_array):
-        index = np.cumsum(np.concatenate([[False], ordered[1:] != ordered[:-1]]))
-        indicator = csr_array(
-            (np.ones(len(code)), (index, order)), shape=(len(distinct), len(code))
-        )
-        summed = csr_array(indicator @ values)
     else:
-        summed = np.add.reduceat(values[order], first, axis=0)
+        starts = np.append(first, len(code))
+        shape = (len(distinct), len(code))
+        indicator = csr_array((np.ones(len(code)), order, starts), shape=shape)
+        summed = indicator @ values
+        summed = csr_array(summed) if isinstance(values, csr_array) else np.asarray(summed)
     return distinct // n_minor, distinct % n_minor, summed
 
 
 def collect(
-    cells: Sequence[Cell], cell: IntArray, values: Values, rows: Rows, units: Keys
+    cells: Sequence[Cell], cell: IntArray, values: Values, rows: Rows | None, units: Keys
 ) -> UnitSums:
     """Rows to sums by (person, cell)."""
     keys, index = np.unique(units, return_inverse=True)
@@ -143,7 +150,8 @@ def merge(parts: Sequence[UnitSums]) -> UnitSums:
         if isinstance(parts[0].values, csr_array)
         else np.concatenate([part.values for part in parts])
     )
-    rows = _merge_rows([part.rows for part in parts], maps)
+    some = [part.rows for part in parts if part.rows is not None]
+    rows = _merge_rows(some, maps) if len(some) == len(parts) else None
     cell = np.concatenate([m[part.cell] for m, part in zip(maps, parts, strict=True)])
     return collect(cells, cell, values, rows, np.concatenate([part.unit for part in parts]))
 
@@ -160,14 +168,18 @@ def _merge_rows(parts: Sequence[Rows], maps: Sequence[IntArray]) -> Rows:
 
 def group_sums(sums: UnitSums, grouping: Grouping) -> GroupedSums:
     """Sums by (person, group) of one combination, sorted by group."""
-    keys, unit = np.unique(sums.unit, return_inverse=True)
+    keys, unit = sums.by_unit
     n_groups = len(grouping.groups)
-    group, unit_of, values = sum_rows(
-        grouping.of_cell[sums.cell], unit.astype(np.int64), len(keys), sums.values
-    )
+    group, unit_of, values = sum_rows(grouping.of_cell[sums.cell], unit, len(keys), sums.values)
     starts = np.searchsorted(group, np.arange(n_groups + 1)).astype(np.int64)
     shared = bool((np.bincount(unit_of) > 1).any())
     return GroupedSums(keys, unit_of, group, values, starts, n_groups, shared)
+
+
+def entries(sums: UnitSums, chosen: npt.NDArray[np.bool_]) -> UnitSums:
+    """Some of the entries, of the same cells."""
+    at = np.flatnonzero(chosen)
+    return replace(sums, unit=sums.unit[at], cell=sums.cell[at], values=sums.values[at])
 
 
 def bucket_keys(keys: Keys, n_units: int) -> Keys:
@@ -177,8 +189,11 @@ def bucket_keys(keys: Keys, n_units: int) -> Keys:
 
 def bucketed(sums: UnitSums) -> UnitSums:
     """The same sums with persons put into hash buckets where there are more than 2^14 of them."""
-    n_units = len(np.unique(sums.unit))
+    n_units = len(sums.by_unit[0])
     if n_units <= MAX_UNITS:
         return sums
-    rows = replace(sums.rows, unit=bucket_keys(sums.rows.unit, n_units))
-    return collect(sums.cells, sums.cell, sums.values, rows, bucket_keys(sums.unit, n_units))
+    keys = bucket_keys(sums.unit, n_units)
+    rows = (
+        None if sums.rows is None else replace(sums.rows, unit=bucket_keys(sums.rows.unit, n_units))
+    )
+    return collect(sums.cells, sums.cell, sums.values, rows, keys)

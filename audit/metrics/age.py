@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.bands import Band, overlap
-from audit.metrics.age_features import CENTRE, CS_YEARS, is_exact
+from audit.metrics.age_features import CENTRE, CS_YEARS
 from audit.metrics.core import Array, Interval, Metric, Sums, divide, ratio_of, variance
-from audit.predictions import Predictions
 from audit.rows import Better
 
 FloatArray = npt.NDArray[np.float64]
@@ -286,12 +285,13 @@ def age_metrics() -> tuple[Metric, ...]:
     return (*exact_metrics(), *band_metrics(), failure_rate())
 
 
-def impossible(predictions: Predictions, bands: tuple[Band, ...]) -> dict[str, str]:
-    """Metric name -> note, for the metrics that cannot exist for this table at all."""
-    assert predictions.truth is not None
+def impossible(
+    bands: tuple[Band, ...], *, truth_is_band: bool, estimate_is_band: bool
+) -> dict[str, str]:
+    """Metric name -> note, for the metrics that cannot exist for a table at all."""
     found: dict[str, str] = {}
-    if not is_exact(predictions):
-        note = "interval_truth" if predictions.truth.is_band else "predicted_bands"
+    if truth_is_band or estimate_is_band:
+        note = "interval_truth" if truth_is_band else "predicted_bands"
         found |= {metric.name: note for metric in exact_metrics()}
     if overlap(bands):
         found["one_off_accuracy"] = "overlapping_bands"

@@ -43,12 +43,6 @@ def expression_layout(n_classes: int, extras: Collection[str] = ()) -> Layout:
     )
 
 
-def core_features(layout: Layout, metrics: Sequence[Metric]) -> npt.NDArray[np.int64]:
-    """Columns that an interval may need: what a metric with one reads."""
-    read = {name for metric in metrics if metric.interval != "none" for name in metric.features}
-    return layout.columns(*(name for name in layout.shapes if name in read))
-
-
 def n_floored(predictions: Predictions) -> int:
     """Faces whose true class has a probability below 2^-52, which nll raises to that floor."""
     scores = predictions.probabilities

@@ -34,12 +34,13 @@ def weighted_quantile(values: FloatArray, weight: FloatArray, q: float) -> float
     """
     order = np.argsort(values, kind="stable")
     values, weight = values[order], weight[order]
-    return _sorted_quantile(values[weight > 0], np.cumsum(weight[weight > 0]), q)
+    return sorted_quantile(values[weight > 0], np.cumsum(weight[weight > 0]), q)
 
 
-def _sorted_quantile(
+def sorted_quantile(
     values: FloatArray, cumulative: FloatArray, q: float, total: float | None = None
 ) -> float:
+    """The quantile of values in order, from their cumulative weights (and the whole weight)."""
     if len(values) == 0:
         return np.nan
     total = float(cumulative[-1]) if total is None else total
@@ -47,55 +48,6 @@ def _sorted_quantile(
     low = min(int(np.searchsorted(cumulative, target - slack)), len(values) - 1)
     high = min(int(np.searchsorted(cumulative, target + slack, side="right")), len(values) - 1)
     return float((values[low] + values[high]) / 2)
-
-
-def group_quantiles(
-    values: FloatArray, weight: FloatArray, group: IntArray, n_groups: int, qs: tuple[float, ...]
-) -> FloatArray:
-    """Exact quantiles of every group, shape (len(qs), G); NaN for an empty one."""
-    order = np.lexsort((values, group))
-    order = order[weight[order] > 0]
-    values, weight, group = values[order], weight[order], group[order]
-    starts = np.searchsorted(group, np.arange(n_groups + 1))
-    found = np.full((len(qs), n_groups), np.nan)
-    for g in range(n_groups):
-        part = slice(starts[g], starts[g + 1])
-        cumulative = np.cumsum(weight[part])
-        for i, q in enumerate(qs):
-            found[i, g] = _sorted_quantile(values[part], cumulative, q)
-    return found
-
-
-def rest_quantiles(
-    values: FloatArray, weight: FloatArray, group: IntArray, n_groups: int, qs: tuple[float, ...]
-) -> FloatArray:
-    """Exact quantiles of everyone outside each group, shape (len(qs), G).
-
-    The bins of the grid say where the quantile lies; only the rows of those bins are looked at.
-    """
-    order = np.argsort(values, kind="stable")
-    order = order[weight[order] > 0]
-    values, weight, group = values[order], weight[order], group[order]
-    bins, n_bins = bin_of(values), len(EDGES)
-    starts = np.searchsorted(bins, np.arange(n_bins + 1))
-    counts = np.bincount(group * n_bins + bins, weight, n_groups * n_bins).reshape(-1, n_bins)
-    outside = np.cumsum(counts.sum(axis=0) - counts, axis=1)
-    found = np.full((len(qs), n_groups), np.nan)
-    for g in range(n_groups):
-        total = outside[g, -1]
-        if total <= 1e-9 * counts.sum():
-            continue
-        for i, q in enumerate(qs):
-            slack = 1e-9 * total
-            first = int(np.searchsorted(outside[g], q * total - slack))
-            last = int(np.searchsorted(outside[g], q * total + slack, side="right"))
-            last = min(last, n_bins - 1)
-            part = slice(starts[first], starts[last + 1])
-            keep = group[part] != g
-            before = outside[g, first - 1] if first else 0.0
-            cumulative = before + np.cumsum(weight[part][keep])
-            found[i, g] = _sorted_quantile(values[part][keep], cumulative, q, total)
-    return found
 
 
 def grid_quantiles(cumulative: FloatArray, q: float) -> FloatArray:

@@ -13,9 +13,10 @@ from audit import AuditResult, InputError, audit, predictions_from_frame
 from audit.age_plan import age_plan, plan_curve_layout
 from audit.block import build_block
 from audit.collect import collect_table
+from audit.facts import facts_of
 from audit.gates import Gate, gates_of
 from audit.groups import grouping
-from audit.options import setting_of
+from audit.options import checked_options, setting_of
 from audit.rates import column_rates
 from audit.units import group_sums
 from tests.audit.compare import assert_same
@@ -228,7 +229,7 @@ def test_points_of_a_curve_are_what_the_engine_says_of_each() -> None:
     table = predictions_from_frame(frame, task="age")
     plan = age_plan([table], ((0.0, 100.0),), gates_of(["30:33"]))
     found = collect_table([table], ("race",), None, plan.bands, "image", 2000, plan)
-    setting = setting_of([table], found, plan, 0, 0, 2, "holm", all_pairs=False)
+    setting = setting_of(facts_of(table), plan, checked_options(n_boot=0, min_n=2))
     item = grouping(found.sums.cells, found.attributes, ("race",), found.order)
     block = build_block(setting, item, group_sums(found.sums, item), {})
     layout = plan_curve_layout(plan)

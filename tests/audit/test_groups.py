@@ -30,7 +30,7 @@ def test_age_as_an_attribute() -> None:
     assert all(
         "regression_to_mean" in row.note for row in gaps(decades, metric="bias", kind="difference")
     )
-    assert gap(decades, metric="pearson").note == "range_restricted"
+    assert gap(decades, metric="pearson", kind="worst_minus_best").note == "range_restricted"
 
 
 def test_a_single_text_is_one_combination() -> None:
