@@ -1,5 +1,6 @@
 """Audit of predictions by group: metrics with intervals by person, gaps, and a record of both."""
 
+from audit.declared import read_policy
 from audit.errors import InputError
 from audit.predictions import Predictions, predictions_from_frame, read_predictions
 from audit.result import AuditResult
@@ -11,5 +12,6 @@ __all__ = [
     "Predictions",
     "audit",
     "predictions_from_frame",
+    "read_policy",
     "read_predictions",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,5 +44,6 @@ def as_dict(result: AuditResult, out: Path) -> dict[str, Any]:
 
 
 def print_json(content: object) -> None:
-    """Print JSON on stdout."""
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+    """Print JSON on stdout, in ASCII where that is all it takes."""
+    whole = "utf" in (sys.stdout.encoding or "").lower()
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=not whole, allow_nan=False))

@@ -58,6 +58,17 @@ def test_a_full_policy(tmp_path: Path) -> None:
     assert declared.sha256 == sha256(FULL.encode()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "recipes" / "policies").glob("*.toml"))
+)
+def test_the_examples_are_right(path: Path) -> None:
+    """They are for the drawn faces of the embedded example."""
+    found = read_policy(path).policy
+    named = {name for one in found.rules for names in one.attribute for name in names}
+    assert named <= {"group", "presentation", "skin_tone"}
+    assert {one.metric for one in found.rules} <= {"mae", "cs5", "failure_rate"}
+
+
 def test_defaults_are_the_strict_ones(tmp_path: Path) -> None:
     declared = rule(tmp_path, 'metric = "mae"\nattribute = "gender"\nmargin = 1')
     one = declared.policy.rules[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,15 @@ class Done:
 Command = Callable[..., Done]
 
 
-def process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
+def process(
+    *arguments: object, cwd: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, with more environment if it is given."""
     command = [sys.executable, "-m", "hae.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    everything = {**os.environ, **(environment or {})}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, check=False, env=everything
+    )
 
 
 def refused(done: Done) -> str:

@@ -161,6 +161,17 @@ def test_a_process_of_its_own_ends_with_1(ready: Path) -> None:
     assert done.stdout.startswith("FAIL  ")
 
 
+def test_a_terminal_without_the_signs_says_the_same(ready: Path) -> None:
+    plain = {"PYTHONIOENCODING": "ascii"}
+    record([metric("bias", {"gender": "שלום"}, -6.0)]).write(ready / "b.json")
+    write(ready, "b.toml", '[[rules]]\nmetric = "bias"\nattribute = "gender"\nlimit = 1\n')
+    done = process("gate", "b.json", "--policy", "b.toml", cwd=ready, environment=plain)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "?6.00 years" in done.stdout
+    done = process("gate", "b.json", "--policy", "b.toml", "--json", cwd=ready, environment=plain)
+    assert json.loads(done.stdout)["findings"][0]["a"] == {"gender": "שלום"}
+
+
 def test_diff(hae_audit: Command, ready: Path) -> None:
     done = hae_audit("diff", "old.json", "audit.json")
     assert done.returncode == 0
