@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A process per core, each with one thread: more threads would only wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 INPUTS := pyproject.toml constraints.txt Makefile
 DRAWN := --data rendered:people=8000,photos=2,seed=1 --split train --val-split val
 
@@ -26,10 +28,10 @@ example: .venv/.ready-demo
 
 ## Every check: format, lint, types, tests, doctests, browser tests.
 test: check
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: check
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: .venv/.ready-test
 	$(BIN)/ruff format --check .
