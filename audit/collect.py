@@ -13,7 +13,7 @@ from audit.age_plan import AgePlan, plan_curves, plan_features
 from audit.bands import Band, parse_band
 from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
-from audit.cure import COLUMNS, FLOW, RAW
+from audit.cure import BEFORE, COLUMNS, FLOW, RAW
 from audit.errors import InputError
 from audit.groups import attribute, cells_of, check_cells
 from audit.hashing import Keys
@@ -72,8 +72,9 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
     for name in (*COLUMNS, FLOW, RAW):
         odd = next((s for s in shards if (name in s.extras) != (name in first.extras)), None)
         if odd is not None:
+            column = BEFORE if name == FLOW else name
             raise InputError(
-                f"{odd.place}: column {name!r} is in some shards only; give it to all or to none"
+                f"{odd.place}: column {column!r} is in some shards only; give it to all or to none"
             )
     if all(shard.classes == first.classes for shard in shards):
         return list(shards)
