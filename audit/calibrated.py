@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import Setting
-from audit.calibration_curves import Curves, add_draw, curve_rows, curves_to_draw
+from audit.calibration_curves import Curves, curve_rows, curves_to_draw
 from audit.groups import Grouping
 from audit.metrics.binning import N_BINS, RAW_SUFFIX
 from audit.metrics.calibration import calibration_metrics
@@ -23,6 +23,7 @@ from audit.metrics.isotonic import (
     brier_parts,
     cumulative_differences,
     cumulative_null,
+    isotonic,
     ordered,
 )
 from audit.rows import CurveRow
@@ -118,7 +119,7 @@ def _one_set(
                 total[name] = total.get(name, 0.0) + value
             if curves is not None and not suffix:
                 hits = item.confidence.hits(top == labels, weight)
-                add_draw(curves, number, item.confidence, hits, grouped)
+                curves.drawn[number] = isotonic(item.confidence, hits)[curves.at]
     return [
         _result(item, total, curves, label, top == label, weight, suffix)
         for item, total, curves in zip(items, totals, drawn, strict=True)

@@ -26,6 +26,7 @@ MARKS: dict[Role, tuple[str, str, str]] = {
     "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
 }
 
+MODES = {"both": "lines+markers", "line": "lines", "points": "markers"}
 ROW_HEIGHT = 26
 _SEQUENTIAL = [[i / 4, f"var(--heat-{i})"] for i in range(5)]
 _DIVERGING = [[i / 4, f"var(--diverge-{i})"] for i in range(5)]
@@ -57,11 +58,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of points; the quiet one is the background against which others are read."""
+    """A line of points; the quiet one is the background against which others are read.
+
+    ``shade`` draws low to high as an area instead of bars, and no line.
+    """
 
     name: str
     points: Sequence[Point]
     quiet: bool = False
+    shade: bool = False
+    draw: Literal["both", "line", "points"] = "both"
 
 
 @dataclass(frozen=True)
@@ -167,8 +173,9 @@ def lines(
     zero: bool = False,
 ) -> Spec:
     """Lines with intervals; the first loud line gets the first colour and symbol, and so on."""
-    loud = [line for line in series if not line.quiet]
-    data = [_line_trace(line, -1) for line in series if line.quiet]
+    loud = [line for line in series if not (line.quiet or line.shade)]
+    data = [trace for line in series if line.shade for trace in _shade(line)]
+    data += [_line_trace(line, -1) for line in series if line.quiet]
     data += [_line_trace(line, i) for i, line in enumerate(loud)]
     layout = _layout(x_axis, y_axis)
     layout["showlegend"] = len(series) > 1
@@ -189,7 +196,8 @@ def _line_trace(line: Line, index: int) -> Spec:
     colour = "var(--quiet)" if line.quiet else f"var(--mark-{index % 3 + 1})"
     points = [(p, p.y) for p in line.points if p.y is not None]
     trace: Spec = {
-        "type": "scatter", "mode": "lines" if line.quiet else "lines+markers",
+        "type": "scatter",
+        "mode": "lines" if line.quiet else MODES[line.draw],
         "name": plot_text(line.name),
         "x": [p.x for p, _ in points], "y": [y for _, y in points],
         "line": {"color": colour, "width": 1.5 if line.quiet else 2,
@@ -197,9 +205,23 @@ def _line_trace(line: Line, index: int) -> Spec:
         "marker": {"color": colour, "symbol": symbols[index % 3], "size": 7},
         "hovertext": [plot_text(p.hover, 160) for p, _ in points], "hoverinfo": "text",
     }  # fmt: skip
-    if not line.quiet:
+    if not line.quiet and any(p.low is not None for p, _ in points):
         trace["error_y"] = _bars([(y, p.low, p.high) for p, y in points], colour)
     return trace
+
+
+def _shade(line: Line) -> list[Spec]:
+    """The area between low and high of a line: its lower edge, filled up to the upper one."""
+    ends = [(p.x, p.low, p.high) for p in line.points if p.low is not None and p.high is not None]
+    common = {
+        "type": "scatter", "mode": "lines", "x": [x for x, _, _ in ends], "line": {"width": 0},
+        "hoverinfo": "skip",
+    }  # fmt: skip
+    area = {"fill": "tonexty", "fillcolor": "var(--band)", "name": plot_text(line.name)}
+    return [
+        common | {"y": [low for _, low, _ in ends], "showlegend": False},
+        common | area | {"y": [high for _, _, high in ends]},
+    ]
 
 
 def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = False) -> Spec:

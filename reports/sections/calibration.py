@@ -1,55 +1,198 @@
-"""Reliability curves: of the faces given a confidence, how many were right, group by group."""
+"""Calibration: whether a confidence means what it says, for everyone and for each group."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audit.result import AuditResult
-from reports.blocks import Block, Figure, Panel, Prose, Section
-from reports.figures import lines
-from reports.format import combination_label, group_label
+from audit.rows import Group, MetricRow
+from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
+from reports.figures import Line, Mark, forest, lines
+from reports.format import (
+    count,
+    group_label,
+    group_value,
+    number,
+    plain,
+    plural,
+    row_estimate,
+)
+from reports.lookup import groups_in_order, is_small, metric_row, unit
 from reports.sections.curves import MAX_PANELS, Curve, curves_of, line_of, points_table
-from reports.words import level_words
+from reports.words import by, level_words, mark_of
 
 _READING = (
-    "A point below the dotted diagonal is over-confident: the model was right less often than its "
-    "confidence said. Bins with few faces scatter by chance; the share of faces in each bin is in "
-    "the table. Calibration errors in the tables of groups are biased upward in small groups."
+    "Points are bins of equal width with their intervals, the line is the isotonic curve: the "
+    "accuracy of each confidence if a higher one never means less. Below the dotted diagonal the "
+    "model is over-confident: right less often than it says. The shaded band is where the line of "
+    "a perfectly calibrated model would lie with so many faces, so a line inside it shows nothing.",
+    "Calibration errors such as ece grow by noise alone as groups get smaller. They are read "
+    "beside the value of a perfectly calibrated model and are never compared between groups. "
+    "Confidence bias (mean confidence minus accuracy) and squared_ce are not moved by the size of "
+    "a group; these two have intervals and gaps.",
 )
 _HEADS = ("mean confidence", "accuracy", "share of faces")
+_COLUMNS = (
+    ("confidence_bias", "confidence bias"),
+    ("squared_ce", "squared error, noise removed"),
+    ("ece", "ece"),
+    ("ece_equal_mass", "ece, equal mass"),
+    ("brier", "Brier score"),
+    ("brier_miscalibration", "of it miscalibration"),
+    ("brier_discrimination", "less discrimination"),
+    ("brier_uncertainty", "plus uncertainty"),
+    ("spiegelhalter_z", "Spiegelhalter's z"),
+)
+_SAID_ABOVE = ("biased_small_n", "descriptive", "no_probabilities")
+MAX_MARKS = 40
 
 
 def build(result: AuditResult) -> Section | None:
-    """The curve of everyone, then a panel for each group against it."""
-    arranged = curves_of(result, "reliability")
-    if not arranged:
+    """Everyone first, then each combination: confidence bias, numbers, a curve for each group."""
+    binned, smooth = curves_of(result, "reliability"), curves_of(result, "reliability_isotonic")
+    whole = metric_row(result, "ece", {})
+    if not binned and (whole is None or whole.value is None):
         return None
-    everyone = arranged.pop((), [])
-    blocks: list[Block] = [Prose((_READING,))]
-    if everyone:
-        blocks.append(_figure(result, "reliability", everyone, [], "everyone"))
-    for i, (names, curves) in enumerate(arranged.items()):
-        by = f"by {combination_label(names)}"
-        blocks.append(_figure(result, f"reliability-{i}", curves, everyone, by))
+    everyone = smooth.get((), [])
+    blocks: list[Block] = [Prose(_READING), *_numbers(result, [], "calibration-all")]
+    if () in binned:
+        blocks.append(_curves(result, "reliability", binned[()], everyone, [], "everyone"))
+    for i, names in enumerate(result.spec.combinations):
+        blocks += _numbers(result, list(names), f"calibration-{i}")
+        curves = binned.get(tuple(names), [])
+        if curves:
+            found = smooth.get(tuple(names), [])
+            blocks.append(
+                _curves(result, f"reliability-{i}", curves, found, everyone, by(list(names)))
+            )
     return Section("calibration", "Calibration", tuple(blocks))
 
 
-def _figure(
-    result: AuditResult, id: str, curves: list[Curve], everyone: list[Curve], by: str
+def _numbers(result: AuditResult, names: list[str], id: str) -> list[Block]:
+    """The table of a combination, under the confidence bias of its groups where it has one."""
+    if not names:
+        return [_everyone(result, f"{id}-table")]
+    groups = groups_in_order(result, names, "confidence_bias")
+    rows = [metric_row(result, "confidence_bias", group) for group in groups]
+    valued = [row for row in rows if row is not None and row.value is not None]
+    found = _table(result, names, groups, f"{id}-table")
+    return [_bias(result, names, valued, found, id)] if valued else []
+
+
+def _everyone(result: AuditResult, id: str) -> Table:
+    """One metric a row, with its definition."""
+    marks: dict[str, str] = {}
+    lines = []
+    for metric, head in _COLUMNS:
+        row, spec = metric_row(result, metric, {}), result.spec.metrics.get(metric)
+        if row is None or spec is None:
+            continue
+        null = number(row.null_expected, spec.unit) if row.null_expected is not None else ""
+        lines.append([
+            Cell(head, head=True), _value(result, row, marks, null=False),
+            Cell(null, row.null_expected), Cell(plain(spec.definition)),
+        ])  # fmt: skip
+    numbers = (Column("value [interval]", numeric=True), Column("if calibrated", numeric=True))
+    columns = (Column("everyone"), *numbers, Column("definition"))
+    return table(id, "Calibration of everyone", columns, lines, footnotes=marks)
+
+
+def _bias(
+    result: AuditResult, names: list[str], rows: list[MetricRow], found: Table, id: str
 ) -> Figure:
-    title = f"Reliability: {by}"
+    u = unit(result, "confidence_bias")
+    marks = [_mark(result, row, u) for row in rows[:MAX_MARKS]]
+    spec, height = forest(
+        marks, axis="mean confidence minus accuracy", right="faces / people", reference=0.0,
+        reference_label="calibrated",
+    )  # fmt: skip
+    title = f"Confidence bias {by(names)}"
+    caption = (
+        f"Right of the dashed line a group gets more confidence than it gets right answers. Bars "
+        f"are {level_words(result)} intervals."
+    )
+    if any(mark.role == "small" for mark in marks):
+        caption += f" Hollow: fewer than {result.spec.min_n} persons, shown but not tested."
+    if len(rows) > MAX_MARKS:
+        caption += f" The first {MAX_MARKS} of {len(rows)} groups are drawn; the table has all."
+    said = "; ".join(mark.hover for mark in marks[:12])
+    panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
+    return Figure(f"{id}-figure", title, caption, (panel,), found)
+
+
+def _mark(result: AuditResult, row: MetricRow, u: str) -> Mark:
+    label = group_label(row.group)
+    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}"
+    right = f"{count(row.n)} / {count(row.n_subjects)}"
+    role = "small" if is_small(result, row) else "plain"
+    return Mark(label, row.value, row.low, row.high, right, hover, role)  # type: ignore[arg-type]
+
+
+def _table(result: AuditResult, names: list[str], groups: list[Group], id: str) -> Table:
+    marks: dict[str, str] = {}
+    shown = [(metric, head) for metric, head in _COLUMNS if metric in result.spec.metrics]
+    lines = []
+    for group in groups:
+        rows = [metric_row(result, metric, group) for metric, _ in shown]
+        base = next((row for row in rows if row is not None), None)
+        if base is None:
+            continue
+        cells = [Cell(group_value(group[name]), head=True) for name in names]
+        cells += [Cell(count(base.n), sort=base.n), Cell(count(base.n_subjects), base.n_subjects)]
+        lines.append([*cells, *(_value(result, row, marks) for row in rows)])
+    numbers = ("faces", "people", *(head for _, head in shown))
+    columns = [*(Column(plain(n)) for n in names), *(Column(n, numeric=True) for n in numbers)]
+    caption = f"Calibration {by(names)}; in brackets: if perfectly calibrated"
+    return table(id, caption, columns, lines, summary=caption, footnotes=marks)
+
+
+def _value(
+    result: AuditResult, row: MetricRow | None, marks: dict[str, str], *, null: bool = True
+) -> Cell:
+    if row is None:
+        return Cell("")
+    u = unit(result, row.metric)
+    text = row_estimate(row, u)
+    if null and row.null_expected is not None:
+        text += f" ({number(row.null_expected, u)})"
+    parts = row.note.split("; ") if row.note else []
+    note = "; ".join(part for part in parts if part not in _SAID_ABOVE)
+    return Cell(text, sort=row.value, mark=mark_of(note, marks))
+
+
+def _curves(
+    result: AuditResult,
+    id: str,
+    binned: list[Curve],
+    smooth: list[Curve],
+    everyone: list[Curve],
+    of: str,
+) -> Figure:
+    title = f"Reliability {of}" if of.startswith("by ") else f"Reliability: {of}"
     panels = []
-    for i, curve in enumerate(curves[:MAX_PANELS]):
-        drawn = [*(line_of(c, "", quiet=True) for c in everyone), line_of(curve, "")]
+    for i, curve in enumerate(binned[:MAX_PANELS]):
+        label = group_label(curve.group)
+        drawn = [*(replace(line_of(c, ""), quiet=True, name="everyone") for c in everyone)]
+        for c in smooth:
+            if c.group == curve.group:
+                line = line_of(c, "")
+                drawn += [replace(line, name="if calibrated", shade=True), _bare(line)]
+        drawn.append(replace(line_of(curve, ""), name="bins", draw="points"))
         spec = lines(
             drawn, x_axis="mean confidence", y_axis="accuracy", diagonal=True, unit_square=True
         )
-        label = group_label(curve.group)
-        alt = (
-            f"{title}. {label}: {sum(row.y is not None for row in curve.rows)} bins, in the table."
-        )
-        panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 320))
+        n = sum(row.y is not None for row in curve.rows)
+        alt = f"{title}. {label}: {plural(n, 'bin')}, in the table."
+        panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 340))
     caption = f"Bars are {level_words(result)} intervals; bins without a face have no point."
     caption += " The dashed line is everyone." if everyone else ""
-    if len(curves) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
-    rows = points_table(f"{id}-table", title, curves, _HEADS, "")
+    if len(binned) > MAX_PANELS:
+        caption += f" The first {MAX_PANELS} of {len(binned)} groups are drawn."
+    rows = points_table(f"{id}-table", title, binned, _HEADS, "")
     return Figure(f"{id}-figure", title, caption, tuple(panels), rows, "small")
+
+
+def _bare(line: Line) -> Line:
+    """The isotonic line without the bars of its band."""
+    points = [replace(point, low=None, high=None) for point in line.points]
+    return replace(line, name="isotonic curve", points=points, draw="line")
