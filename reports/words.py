@@ -63,16 +63,23 @@ def interval_words(gap: Gap, level: str) -> str:
 
 def verdict_words(gap: Gap, unit: str) -> str:
     """What the verdict of the row means, or why there is none."""
-    margin = " ".join(filter(None, (number(gap.margin, unit), unit_word(unit))))
+    margin = _margin(gap, unit)
     if gap.verdict == "gap":
-        return f"The family-adjusted interval is wholly outside the stated margin of ±{margin}."
+        return f"The family-adjusted interval is wholly outside the stated margin of {margin}."
     if gap.verdict == "no material gap":
-        return f"The 90 % interval is inside the stated margin of ±{margin}."
+        return f"The 90 % interval is inside the stated margin of {margin}."
     if gap.verdict == "inconclusive":
-        return f"Inconclusive: neither outside nor inside the stated margin of ±{margin}."
+        return f"Inconclusive: neither outside nor inside the stated margin of {margin}."
     if gap.margin is None:
         return "No margin was stated, so there is no verdict."
     return "No verdict."
+
+
+def _margin(gap: Gap, unit: str) -> str:
+    """A margin on both sides: of 0, or of a ratio of 1."""
+    if gap.kind == "ratio" and gap.margin is not None:
+        return f"{number(1 / gap.margin)} to {number(gap.margin)}"
+    return " ".join(filter(None, (f"±{number(gap.margin, unit)}", unit_word(unit))))
 
 
 def how_sure(gap: Gap, unit: str, level: str) -> tuple[str, ...]:
