@@ -14,7 +14,7 @@ from audit.groups import Grouping
 from audit.nist import nist_rows, nist_specs
 from audit.predictions import Predictions
 from audit.result import MetricSpec
-from audit.rows import Concern, CurveRow, MetricRow
+from audit.rows import AdjustedGap, Concern, CurveRow, MetricRow
 from audit.spec import metric_specs
 
 
@@ -23,6 +23,7 @@ class Extras:
     """Rows of a record, and what must be known of them."""
 
     metrics: list[MetricRow] = field(default_factory=list)
+    gaps: list[AdjustedGap] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
     warnings: list[Concern] = field(default_factory=list)
 

@@ -13,7 +13,7 @@ from audit.bands import Band
 from audit.facts import Facts
 from audit.gates import Gate
 from audit.metrics.age import age_metrics, impossible
-from audit.metrics.age_features import COUNTS, age_features, age_layout, over
+from audit.metrics.age_features import COUNTS, age_features, age_layout, is_exact, over
 from audit.metrics.core import Layout, Metric
 from audit.metrics.distribution import distribution_metrics, impossible_distribution
 from audit.metrics.distribution_curves import (
@@ -36,6 +36,7 @@ from audit.metrics.gate_features import (
     gate_shapes,
 )
 from audit.metrics.pieces import counts_pieces, from_pieces
+from audit.metrics.spline import knots_of, spline_features
 from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
@@ -43,11 +44,15 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AgePlan:
-    """Bands of the band metrics, and what the optional columns of the table bring."""
+    """Bands of the band metrics, and what the optional columns of the table bring.
+
+    ``knots`` are those of the spline of the true age, none where no error in years exists.
+    """
 
     bands: tuple[Band, ...]
     distribution: DistributionPlan | None = None
     gates: GatePlan | None = None
+    knots: tuple[float, ...] = ()
 
 
 def age_plan(
@@ -62,10 +67,21 @@ def age_plan(
     if gates:
         failures = any((shard.labelled & ~shard.processed).any() for shard in shards)
         gate_plan = GatePlan(tuple(gates), not is_band, failures, first.estimate.is_band)
-    if first.distribution is None:
-        return AgePlan(bands, None, gate_plan)
-    legal = _legal(shards, is_band=is_band)
-    return AgePlan(bands, DistributionPlan(bands, is_band, legal, _spread(shards)), gate_plan)
+    distribution = None
+    if first.distribution is not None:
+        legal = _legal(shards, is_band=is_band)
+        distribution = DistributionPlan(bands, is_band, legal, _spread(shards))
+    knots = _knots(shards) if is_exact(first) else ()
+    return AgePlan(bands, distribution, gate_plan, knots)
+
+
+def _knots(shards: Sequence[Predictions]) -> tuple[float, ...]:
+    ages = [
+        shard.truth.low[shard.labelled & shard.processed]
+        for shard in shards
+        if shard.truth is not None
+    ]
+    return knots_of(np.concatenate(ages))
 
 
 def _legal(shards: Sequence[Predictions], *, is_band: bool) -> tuple[float, ...]:
@@ -155,3 +171,8 @@ def plan_curves(shard: Predictions, plan: AgePlan, weight: FloatArray) -> csr_ar
     if plan.gates is not None and not plan.gates.predicted_bands:
         pieces += gate_pieces(shard, plan.gates, weight)
     return from_pieces(pieces, layout, len(shard))
+
+
+def plan_splines(shard: Predictions, plan: AgePlan, weight: FloatArray) -> FloatArray | None:
+    """What every face adds to the regression on age, (n, F), or ``None`` where there is none."""
+    return spline_features(shard, plan.knots, weight) if plan.knots else None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.age_plan import AgePlan, plan_curves, plan_features
+from audit.age_plan import AgePlan, plan_curves, plan_features, plan_splines
 from audit.bands import Band, parse_band
 from audit.classes import observed_classes
 from audit.columns import AgeColumn, as_bands
@@ -25,6 +25,7 @@ from audit.units import (
     Rows,
     UnitSums,
     Values,
+    bucketed,
     collect,
     merge,
     person_keys,
@@ -39,8 +40,9 @@ FloatArray = npt.NDArray[np.float64]
 class Collected:
     """The sums of the whole table and what its attributes are.
 
-    ``edges`` are those of the bins of confidence (see ``Bins``); ``curves`` are the sparse sums of
-    the curves by the same persons and cells, where there are any.
+    ``edges`` are those of the bins of confidence (see ``Bins``). Where there are any, ``curves``
+    are the sparse sums of the curves by the same persons and cells, and ``splines`` those of the
+    regression on age by resampled unit and cell.
     """
 
     sums: UnitSums
@@ -49,6 +51,7 @@ class Collected:
     n_unknown: dict[str, int]
     edges: Mapping[str, Mapping[int, FloatArray]]
     curves: UnitSums | None = None
+    splines: UnitSums | None = None
 
 
 def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
@@ -178,7 +181,7 @@ def collect_table(
         found = [[*row, age] for row, age in zip(found, ages, strict=True)]
         cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
     binned = bins_of(shards, weights, [units for _, units in keys])
-    parts, curves = [], []
+    parts, curves, splines = [], [], []
     for shard, (samples, units), weight, (cells, cell), bins in zip(
         shards, keys, weights, cut, binned, strict=True
     ):
@@ -188,6 +191,9 @@ def collect_table(
         drawn = plan_curves(shard, plan, weight) if shard.task == "age" else None
         if drawn is not None:
             curves.append(collect(cells, cell, drawn, None, units))
+        fitted = plan_splines(shard, plan, weight) if shard.task == "age" else None
+        if fitted is not None:
+            splines.append(collect(cells, cell, fitted, None, units))
     by_name = {name: [row[i] for row in found] for i, name in enumerate(names)}
     return Collected(
         merge(parts),
@@ -199,6 +205,7 @@ def collect_table(
         {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
         binned[0].edges,
         merge(curves) if curves else None,
+        bucketed(merge(splines)) if splines else None,
     )
 
 

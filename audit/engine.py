@@ -20,6 +20,7 @@ from audit.gaps import AnyGap, gap_rows
 from audit.groups import Grouping, grouping
 from audit.metrics.expression import class_mix
 from audit.metrics.gate import gate_pairs
+from audit.mix_rows import ADJUSTMENTS
 from audit.options import Options, names_of, setting_of
 from audit.resample import all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
@@ -50,7 +51,7 @@ class Source:
     calibrations : callable
         Setting -> for everyone and each combination what about calibration needs all rows at once.
     extras : callable
-        Setting -> what an age table in memory has beyond metrics by group.
+        Setting -> what a table in memory has beyond metrics and plain gaps by group.
     slices : callable
         Setting -> the worst slices, and what was searched, in words.
     """
@@ -107,9 +108,17 @@ def audit_source(source: Source, options: Options) -> AuditResult:
     slices, searched = source.slices(setting)
     more = source.extras(setting)
     curves += more.curves
+    gaps += more.gaps
+    adjusted = {gap.kind for gap in more.gaps}
     spec = build_spec(setting, facts, evidence, groupings[1:], source.plan.bands, options, curves)
     spec = spec.model_copy(
-        update={**options.stated.for_spec(), "metrics": spec.metrics | extra, "slices": searched}
+        update={
+            **options.stated.for_spec(),
+            "metrics": spec.metrics | extra,
+            "slices": searched,
+            "reference": options.reference,
+            "adjustments": {k: text for k, text in ADJUSTMENTS.items() if k in adjusted},
+        }
     )
     unknown = {name: evidence.n_unknown[name] for name in names}
     given = {name: spec.attributes[name].source for name in spec.attributes}

@@ -39,8 +39,8 @@ def nist_specs() -> dict[str, MetricSpec]:
         FPR: MetricSpec(
             unit="share",
             better="lower",
-            scale="identity",
-            interval="cluster_t",
+            scale="logit",
+            interval="cluster_t (logit)",
             definition="mean over 12 cells, 2 sexes x 6 regions of birth, of the share of people "
             "of 17 whose estimate is 25 or more; needs the gate 18:25",
             source=_SOURCE,
@@ -122,10 +122,8 @@ def _mean(
     if var <= 0:
         return _row(name, float(np.mean(values)), "zero_variance", n)
     e = _estimate(float(np.mean(values)), var, v.sum() ** 2 / (v**2 / df).sum())
-    kind: Interval = "log_t" if name == MAE else "t"
+    kind: Interval = "log_t" if name == MAE else "logit_t"
     ends = [float(x[0]) for level in (0.95, 0.90) for x in limits(kind, e, level)]
-    if name == FPR:
-        ends = [min(max(x, 0.0), 1.0) for x in ends]
     names = ("low", "high", "low_90", "high_90")
     row = _row(name, float(e.value[0]), None, n, int((psi != 0).sum()))
     return row.model_copy(

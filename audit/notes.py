@@ -27,6 +27,7 @@ NOTES: dict[str, str] = {
     "no_adults": "nobody of the group is known to be of the legal age",
     "no_margin": "no margin was stated for this metric, so no verdict",
     "no_minors": "nobody of the group is known to be under the legal age",
+    "no_overlap": "the groups have too little in common to be compared on equal terms",
     "no_probabilities": "the table holds no class probabilities",
     "no_worst": "some faces failed, and how wrong a failure is has no worst here; shares count it "
     "as wrong in their *_all",
@@ -39,6 +40,7 @@ NOTES: dict[str, str] = {
     "not_known": "the column is empty for every face of the group",
     "null_unknown": "errors are too rare to say what chance alone would show, so no interval",
     "of_errors": "of the share that is wrong, 1 minus the metric",
+    "one_stratum": "everyone is in one stratum, so there is nothing to adjust for",
     "one_subject": "a single person: no interval by person exists",
     "one_value": "a single value of the true or of the predicted variable: undefined",
     "open_band": "a face's age band has no upper end, so the error has no upper bound",
@@ -50,6 +52,7 @@ NOTES: dict[str, str] = {
     "runs_agree": "no person differs between the two runs: no variation, so no interval",
     "single_group": "fewer than two groups can be compared",
     "single_band": "all true ages are in one band",
+    "strata_left_out": "strata with fewer than two persons of a group are left out",
     "target_not_reached": "no challenge age on the curve meets the target with confidence",
     "test_statistic": "a test of this group alone, faces taken as independent; not to be compared",
     "too_few_replicates": "too few bootstrap replicates for a 95 % interval",

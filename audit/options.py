@@ -47,6 +47,7 @@ class Options:
     sources: Mapping[str, str]
     gates: tuple[Gate, ...]
     gate_target: float | None
+    reference: Mapping[str, float] | None
     slices: bool
     slice_by: tuple[str, ...]
     run: RunInfo | None
@@ -68,6 +69,7 @@ def checked_options(
     sources: Mapping[str, str] | None = None,
     gates: Sequence[str | float | tuple[float, float]] = (),
     gate_target: float | None = None,
+    reference: Mapping[str, float] | None = None,
     slices: bool = True,
     slice_by: Sequence[str] = (),
     run: RunInfo | None = None,
@@ -114,6 +116,7 @@ def checked_options(
         sources=dict(sources or {}),
         gates=asked,
         gate_target=gate_target,
+        reference=None if reference is None else dict(reference),
         slices=slices,
         slice_by=tuple(slice_by),
         run=run,

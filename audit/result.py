@@ -104,12 +104,18 @@ class Spec(Record):
     gate_target: Number = Field(
         default=None, description="largest share of minors that may pass, for the challenge age"
     )
+    reference: dict[str, float] | None = Field(
+        default=None, description="the user's mix of ages: age band -> share"
+    )
     policy: PolicyInfo | None = Field(
         default=None, description="the policy that stated margins and primary metrics"
     )
     metrics: dict[str, MetricSpec]
     fairness: dict[str, MetricSpec] = {}
     aggregates: dict[str, MetricSpec] = Field(default={}, description="what each kind of spread is")
+    adjustments: dict[str, str] = Field(
+        default={}, description="what the kinds of adjusted gaps are"
+    )
     curves: dict[str, str] = {}
 
 

@@ -161,11 +161,20 @@ class AggregateGap(_Gap):
 
 
 class AdjustedGap(_Gap):
-    """A gap after adjusting for what the groups are made of."""
+    """A gap after adjusting for what the groups are made of, or a part of it that this explains.
+
+    kitagawa_mix + kitagawa_rate is the plain difference.
+    """
 
     kind: Literal["standardised_difference", "adjusted_difference", "kitagawa_mix", "kitagawa_rate"]
     a: Group
     b: Group | None = None
+    reference: Literal["pooled", "uniform", "user"] | None = Field(
+        default=None,
+        description="the mix that both groups are given: that of everyone, the same "
+        "share for all strata, or the user's",
+    )
+    adjusts_for: list[str] = Field(default=[], description="what is held equal: age, class, ...")
 
 
 Gap = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -16,11 +17,13 @@ from audit.collect import collect_table, common_form, table_bands
 from audit.columns import as_text
 from audit.declared import Declared
 from audit.engine import Source, audit_source
+from audit.equal_terms import equal_terms_rows
 from audit.errors import InputError
 from audit.facts import all_facts, facts_of
 from audit.groups import attributes_of, combinations_of, grouping
 from audit.options import Options, checked_options
 from audit.predictions import Predictions, check_sources, predictions_from_frame
+from audit.reference import check_reference
 from audit.result import AuditResult, RunInfo
 from audit.rows import SliceRow
 from audit.slices import slice_rows
@@ -46,6 +49,7 @@ def audit(
     policy: Declared | None = None,
     gates: Sequence[str | float | tuple[float, float]] = (),
     gate_target: float | None = None,
+    reference: Mapping[str, float] | None = None,
     sources: Mapping[str, str] | None = None,
     slices: bool = True,
     slice_by: Sequence[str] = (),
@@ -86,6 +90,8 @@ def audit(
     gate_target : float, optional
         Largest share of people under the legal age that may pass; asks for the challenge age that
         keeps to it in every group.
+    reference : mapping, optional
+        A mix of ages to which groups are standardised too: age band, such as ``"20-29"``, -> share.
     sources : mapping, optional
         Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
     slices : bool
@@ -126,6 +132,7 @@ def audit(
         sources=sources,
         gates=gates,
         gate_target=gate_target,
+        reference=reference,
         slices=slices,
         slice_by=slice_by,
         run=run,
@@ -152,7 +159,8 @@ def _source(
     table = collect_table(
         shards, cut, options.edges, bands, options.estimand, options.max_cells, plan
     )
-
+    if options.reference is not None:
+        check_reference(options.reference, table.order.get("age"))
     groupings = [
         grouping(table.sums.cells, table.attributes, combination, table.order)
         for combination in ((), *combinations)
@@ -166,7 +174,9 @@ def _source(
         return slice_rows(setting, table, cut) if several else ([], None)
 
     def extras(setting: Setting) -> Extras:
-        return age_extras(setting, plan, table, shards, groupings, options.gate_target)
+        found = age_extras(setting, plan, table, shards, groupings, options.gate_target)
+        rows = equal_terms_rows(setting, table, groupings, shards[0].classes, options.reference)
+        return replace(found, gaps=rows)
 
     return Source(
         all_facts([facts_of(shard) for shard in shards]),

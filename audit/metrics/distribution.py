@@ -52,7 +52,7 @@ def _score(
         parts=parts,
         counts=None if counts == "n" else lambda s: of(s, counts),
         class_=class_,
-        has_ratio=kind != "t",
+        has_ratio=kind == "log_t",
         has_gaps=has_gaps,
         undefined=undefined,
     )
@@ -166,7 +166,7 @@ def band_distribution_metrics() -> tuple[Metric, ...]:
         _score(
             f"band_coverage_{level}",
             "band_covered",
-            "wilson",
+            "logit_t",
             "share",
             "none",
             "mean share of the true band's range of probability [P(Y < low), P(Y < high)] that "

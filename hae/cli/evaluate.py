@@ -72,6 +72,10 @@ def evaluate(
         float | None,
         Option(metavar="SHARE", help="Minors who may pass: 0.01. Asks for a challenge age."),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="A mix of ages to standardise to: columns age and share."),
+    ] = None,
     estimand: Estimand = "image",
     pairs: Annotated[
         Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
@@ -99,6 +103,7 @@ def evaluate(
     """
     from audit.declared import read_policy
     from audit.gates import check_target, gates_of
+    from audit.reference import read_reference
     from hae.cli.jobs import AuditOptions, TableOptions, plan
     from hae.cli.options import margins_of, names, numbers, pairs_of, sources_of
     from hae.cli.work import run_all
@@ -130,6 +135,7 @@ def evaluate(
         sources=sources_of(label_source),
         gates=tuple(gate or ()),
         gate_target=gate_target,
+        reference=read_reference(reference) if reference else None,
         slices=slices,
         slice_by=names(slice_by) or (),
     )

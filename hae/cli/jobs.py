@@ -59,6 +59,7 @@ class AuditOptions:
     slice_by: tuple[str, ...]
     gates: tuple[str, ...] = ()
     gate_target: float | None = None
+    reference: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

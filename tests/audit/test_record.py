@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from audit import AuditResult, InputError
 from audit.metrics.spread import spread_specs
+from audit.mix_rows import ADJUSTMENTS
 from audit.notes import NOTES, WARNING_CODES
 from audit.predictions import predictions_schema
 from audit.result import write_text
-from audit.rows import AggregateGap, Concern, MetricRow, PairGap, RangeGap, RestGap
+from audit.rows import AdjustedGap, AggregateGap, Concern, MetricRow, PairGap, RangeGap, RestGap
 
 RESULTS = ["age_result", "expression_result"]
 
@@ -76,11 +77,15 @@ def test_gaps_are_a_union_by_kind(result: AuditResult) -> None:
         "worst_minus_best": RangeGap,
         "max_minus_min": RangeGap,
         **dict.fromkeys(spread_specs(), AggregateGap),
+        **dict.fromkeys(ADJUSTMENTS, AdjustedGap),
     }
+    adjusted = {row.kind for row in again.gaps if isinstance(row, AdjustedGap)}
+    assert adjusted == set(again.spec.adjustments)
     assert {row.kind for row in again.gaps} <= set(kinds)
     for row in again.gaps:
         assert type(row) is kinds[row.kind]
-        assert row.family == f"{row.metric}/{','.join(row.attributes)}"
+        own = f"/{row.kind}" if isinstance(row, AdjustedGap) else ""
+        assert row.family.startswith(f"{row.metric}/{','.join(row.attributes)}{own}")
     if result.task == "age":
         ranges = {row.metric: row.kind for row in again.gaps if isinstance(row, RangeGap)}
         assert ranges["bias"] == ranges["slope"] == "max_minus_min"
