@@ -16,9 +16,9 @@ from audit.columns import AgeColumn, as_bands
 from audit.cure import BEFORE, COLUMNS, FLOW, RAW
 from audit.errors import InputError
 from audit.groups import attribute, cells_of, check_cells
-from audit.hashing import Keys
+from audit.hashing import Keys, halves
 from audit.metrics.age_features import is_exact, truth_bands
-from audit.metrics.binning import Bins, bins_of
+from audit.metrics.binning import Bins, Edges, edges_of
 from audit.metrics.expression import expression_features
 from audit.predictions import Predictions
 from audit.units import (
@@ -158,11 +158,13 @@ def collect_table(
     estimand: str,
     max_cells: int,
     plan: AgePlan | None = None,
+    mass_edges: Edges | None = None,
 ) -> Collected:
     """Sums of all shards by person and cell of the named attributes.
 
     The cells of an age table are also cut by age, for its curves, unless there would be too many.
-    ``plan`` says what an age table adds up; by default what every age table has.
+    ``plan`` says what an age table adds up; by default what every age table has. ``mass_edges`` of
+    the confidences are those of the whole table; by default these shards are the whole.
     """
     plan = plan or AgePlan(bands)
     keys, start = [], 0
@@ -180,7 +182,8 @@ def collect_table(
         ages = [attribute(shard, "age", edges) for shard in shards]
         found = [[*row, age] for row, age in zip(found, ages, strict=True)]
         cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
-    binned = bins_of(shards, weights, [units for _, units in keys])
+    mass = edges_of(shards, weights) if mass_edges is None else mass_edges
+    binned = [Bins(halves(units), mass) for _, units in keys]
     parts, curves, splines = [], [], []
     for shard, (samples, units), weight, (cells, cell), bins in zip(
         shards, keys, weights, cut, binned, strict=True
@@ -203,7 +206,7 @@ def collect_table(
             for name, items in by_name.items()
         },
         {name: sum(int((a.codes < 0).sum()) for a in items) for name, items in by_name.items()},
-        binned[0].edges,
+        mass,
         merge(curves) if curves else None,
         bucketed(merge(splines)) if splines else None,
     )
@@ -218,6 +221,12 @@ def order_of(name: str, found: Iterable[str]) -> dict[str, int]:
             value: i for i, value in enumerate(sorted(values, key=lambda v: bands[v] or (0, 0)))
         }
     return {value: i for i, value in enumerate(sorted(values))}
+
+
+def part_weights(shards: Sequence[Predictions], estimand: str) -> list[FloatArray]:
+    """The weights of faces that bring their keys, of whole persons."""
+    units = [person_keys(shard, sample_keys(shard, 0)) for shard in shards]
+    return _weights(shards, units, estimand)
 
 
 def _weights(

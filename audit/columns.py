@@ -41,7 +41,8 @@ def as_text(column: pd.Series, place: str, *, is_id: bool = False) -> pd.Series:
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
-    floating = [value for value in column.dropna() if isinstance(value, float)] if is_id else []
+    may_float = is_id and not isinstance(column.dtype, pd.StringDtype)
+    floating = [value for value in column.dropna() if isinstance(value, float)] if may_float else []
     if floating:
         raise InputError(
             f"{place}: column {column.name!r} holds floating-point numbers such as {floating[0]}; "

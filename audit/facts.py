@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Facts:
         Labelled faces of each class.
     bands : (bool, bool)
         Whether the true ages and the estimates are bands.
+    streamed : bool
+        Whether no more than sums are known, and no statistic of all rows at once.
     """
 
     task: Task
@@ -50,7 +52,8 @@ class Facts:
     seen: tuple[int, ...] = ()
     extras: tuple[str, ...] = ()
     has_scores: bool = False
-    bands: tuple[bool, bool] = field(default=(False, False))
+    bands: tuple[bool, bool] = (False, False)
+    streamed: bool = False
 
 
 def facts_of(shard: Predictions) -> Facts:

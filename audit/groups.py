@@ -93,7 +93,7 @@ def attribute(predictions: Predictions, name: str, edges: Sequence[float] | None
             f"{predictions.place}: --by {name}: no such column; the table has "
             f"{', '.join(attributes_of(predictions)) or 'none'}"
         )
-    codes, values = pd.factorize(as_text(frame[name], predictions.place), sort=True)
+    codes, values = _factorized(frame[name], predictions.place)
     if len(values) > MAX_VALUES:
         raise InputError(
             f"{predictions.place}: --by {name}: {len(values)} different values, at most "
@@ -108,15 +108,39 @@ def attributes_of(predictions: Predictions) -> list[str]:
     return [*have, *(["age"] if predictions.task == "age" and "age" not in have else [])]
 
 
+def _factorized(column: pd.Series, place: str) -> tuple[IntArray, Sequence[str]]:
+    """Codes and the distinct texts that occur, in order; quick where the table has them."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = pd.factorize(as_text(column, place), sort=True)
+        return codes.astype(np.int64), list(values)
+    names = as_text(pd.Series(column.cat.categories, name=column.name), place)
+    places, values = pd.factorize(names, sort=True)
+    found = np.append(places, -1)[column.cat.codes]
+    used = np.unique(found[found >= 0])
+    compact = np.full(len(values) + 1, -1, dtype=np.int64)
+    compact[used] = np.arange(len(used))
+    return compact[found], [str(values[i]) for i in used]
+
+
 def _ages(predictions: Predictions) -> AgeColumn | None:
     if predictions.task == "age":
         return predictions.truth
     if "age" not in predictions.other.columns:
         return None
     try:
-        return as_ages(predictions.other["age"], predictions.place)
+        return _column_ages(predictions.other["age"], predictions.place)
     except InputError:
         return None
+
+
+def _column_ages(column: pd.Series, place: str) -> AgeColumn:
+    """Ages of a column; one of fixed texts is read as those are, whichever of them occur."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return as_ages(column, place)
+    of_texts = as_ages(pd.Series(column.cat.categories.astype(str), name=column.name), place)
+    codes = column.cat.codes
+    low, high = np.append(of_texts.low, np.nan)[codes], np.append(of_texts.high, np.nan)[codes]
+    return AgeColumn(low, high, of_texts.is_band, of_texts.mixed)
 
 
 def _age_attribute(ages: AgeColumn, edges: Sequence[float] | None) -> Attribute:

@@ -40,6 +40,7 @@ NOTES: dict[str, str] = {
     "not_known": "the column is empty for every face of the group",
     "null_unknown": "errors are too rare to say what chance alone would show, so no interval",
     "of_errors": "of the share that is wrong, 1 minus the metric",
+    "not_streamed": "needs all rows at once, and the table was streamed",
     "one_stratum": "everyone is in one stratum, so there is nothing to adjust for",
     "one_subject": "a single person: no interval by person exists",
     "one_value": "a single value of the true or of the predicted variable: undefined",
@@ -68,6 +69,7 @@ NOTES: dict[str, str] = {
 }
 
 WARNING_CODES: dict[str, str] = {
+    "not_streamed": "the table was streamed, and what needs all rows at once is left out",
     "few_effective_subjects": "a group has fewer than 20 effective persons",
     "n_without_subject": "some faces name no person; each is its own unit",
     "no_ids": "neither sample_id nor subject_id: intervals depend on the order of rows",

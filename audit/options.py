@@ -159,6 +159,8 @@ def setting_of(
         no_scores = [metric.name for metric in score_metrics(len(facts.classes))]
         cannot = {} if facts.has_scores else dict.fromkeys(no_scores, "no_probabilities")
         counted = tuple(metric for pair in error_rates(facts.classes) for metric in pair)
+    if facts.streamed:
+        cannot = {m.name: "not_streamed" for m in metrics if m.rowwise} | cannot
     kept = tuple(m for m in metrics if facts.n_failed or not m.name.endswith(_FAILURE_METRICS))
     needed = [m for m in metrics if m.interval not in _NO_MOMENTS and m.name not in cannot]
     columns = layout.columns(*dict.fromkeys(name for m in needed for name in m.features))

@@ -23,6 +23,7 @@ from audit.cure import RAW, Cure
 from audit.distribution import AgeDistribution
 from audit.errors import InputError
 from audit.fields import age_fields, expression_fields
+from audit.hashing import Keys
 from audit.relabels import with_relabels
 from audit.result import FileHash
 from audit.rows import Code, Concern, Task
@@ -43,6 +44,7 @@ class Predictions:
     missing, for the task ``expression``, ``cure`` is what training did with the faces, ``raw`` the
     scores of unscaled logits. ``other`` holds every further column untouched: an attribute when
     ``--by`` names it. ``counts`` says how often the readers saw what a warning tells.
+    ``keys`` of faces and persons stand in for their ids in a table that is streamed.
     """
 
     task: Task
@@ -62,6 +64,7 @@ class Predictions:
     weight: FloatArray | None = None
     warnings: tuple[Concern, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[Keys, Keys] | None = None
     files: tuple[FileHash, ...] = ()
 
     def __len__(self) -> int:

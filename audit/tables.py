@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -49,29 +51,68 @@ def read_table(path: Path, *, empty: bool = False) -> pd.DataFrame:
         The file is missing, unreadable or has duplicate column names, or it has no rows and may not
         be ``empty``.
     """
+    with _explained(path):
+        _checked_header(path)
+        frame = pd.read_parquet(path) if is_parquet(path) else pd.concat(_csv_parts(path, None))
+    if frame.empty and not empty:
+        raise InputError(f"{path}: the table has no rows; give at least one face")
+    return frame
+
+
+def table_batches(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """The same table in batches of at most so many rows; a Parquet file is never read whole.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_table`.
+    """
+    with _explained(path):
+        _checked_header(path)
+        found = False
+        for frame in _parquet_parts(path, rows) if is_parquet(path) else _csv_parts(path, rows):
+            if not frame.empty:
+                found = True
+                yield frame
+    if not found:
+        raise InputError(f"{path}: the table has no rows; give at least one face")
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a table is Parquet, by its name; all others are CSV."""
+    return path.suffix.lower() in {".parquet", ".pq"}
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say in one line why a table cannot be read."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a CSV or Parquet table")
-    parquet = path.suffix.lower() in {".parquet", ".pq"}
     try:
-        names = pq.read_schema(path).names if parquet else _csv_header(path)
-        refuse_duplicates(path, names)
-        if not parquet:
-            _refuse_ragged(path, len(names))
-        frame = pd.read_parquet(path) if parquet else _read_csv(path)
+        yield
     except (pa.ArrowInvalid, pa.ArrowException, pd.errors.ParserError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}: is no readable {'Parquet' if parquet else 'CSV'} ({reason})"
-        ) from None
+        kind = "Parquet" if is_parquet(path) else "CSV"
+        raise InputError(f"{path}: is no readable {kind} ({reason})") from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: byte {error.start} is not UTF-8; save the table as UTF-8"
         ) from None
     except (csv.Error, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: is no readable CSV ({error})") from None
-    if frame.empty and not empty:
-        raise InputError(f"{path}: the table has no rows; give at least one face")
-    return frame
+
+
+def _checked_header(path: Path) -> None:
+    names = pq.read_schema(path).names if is_parquet(path) else _csv_header(path)
+    refuse_duplicates(path, names)
+    if not is_parquet(path):
+        _refuse_ragged(path, len(names))
+
+
+def _parquet_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    with pq.ParquetFile(path) as stream:
+        for batch in stream.iter_batches(batch_size=rows):
+            yield batch.to_pandas()
 
 
 def _csv_header(path: Path) -> list[str]:
@@ -89,15 +130,18 @@ def _refuse_ragged(path: Path, width: int) -> None:
                 )
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(
+def _csv_parts(path: Path, rows: int | None) -> Iterator[pd.DataFrame]:
+    """Frames of so many rows, or the whole table as one."""
+    with pd.read_csv(
         path,
         dtype=str,
         keep_default_na=False,
         na_values=[""],
         encoding="utf-8-sig",
         index_col=False,
-    )
+        chunksize=rows or sys.maxsize,
+    ) as parts:
+        yield from parts
 
 
 def refuse_duplicates(place: Path | str, names: list[str]) -> None:

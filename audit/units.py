@@ -82,6 +82,8 @@ class GroupedSums:
 
 def sample_keys(predictions: Predictions, start: int) -> Keys:
     """A key per face: its id, or its row number where the table has no ids."""
+    if predictions.keys is not None:
+        return predictions.keys[0]
     if predictions.sample_id is not None:
         return text_keys(predictions.sample_id.tolist(), "sample")
     return row_keys(start, len(predictions))
@@ -89,6 +91,8 @@ def sample_keys(predictions: Predictions, start: int) -> Keys:
 
 def person_keys(predictions: Predictions, samples: Keys) -> Keys:
     """The unit of resampling of every face: its person, else the face itself."""
+    if predictions.keys is not None:
+        return predictions.keys[1]
     if predictions.subject_id is None:
         return samples
     codes, names = pd.factorize(predictions.subject_id)

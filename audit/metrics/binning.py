@@ -18,6 +18,7 @@ from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Edges = Mapping[str, Mapping[int, FloatArray]]
 
 N_BINS = 15
 N_COARSE = 5
@@ -86,7 +87,13 @@ def bins_of(
     shards: Sequence[Predictions], weights: Sequence[FloatArray], units: Sequence[Keys]
 ) -> list[Bins]:
     """The bins of every shard of one table: the same edges for all of them."""
-    edges: dict[str, dict[int, FloatArray]] = {}
+    edges = edges_of(shards, weights)
+    return [Bins(halves(keys), edges) for keys in units]
+
+
+def edges_of(shards: Sequence[Predictions], weights: Sequence[FloatArray]) -> Edges:
+    """The equal-mass edges of a table."""
+    edges: dict[str, Mapping[int, FloatArray]] = {}
     for suffix in ("", RAW_SUFFIX):
         scored = [scores_of(shard, suffix) for shard in shards]
         parts = [
@@ -97,8 +104,13 @@ def bins_of(
         ]
         if parts:
             confidence, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
-            edges[suffix] = {n: mass_edges(confidence, weight, n) for n in (N_BINS, N_COARSE)}
-    return [Bins(halves(keys), edges) for keys in units]
+            edges[suffix] = joined_edges(confidence, weight)
+    return edges
+
+
+def joined_edges(confidence: FloatArray, weight: FloatArray) -> Mapping[int, FloatArray]:
+    """The equal-mass edges of all faces of a table, by the number of bins."""
+    return {n: mass_edges(confidence, weight, n) for n in (N_BINS, N_COARSE)}
 
 
 def scores_of(predictions: Predictions, suffix: str) -> Probabilities | None:
