@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +31,7 @@ from audit.age_plan import AgePlan
 from audit.bands import DECADES, Band, bands_from_edges
 from audit.classes import observed_classes
 from audit.collect import Collected, collect_table, part_weights
-from audit.columns import as_text
+from audit.columns import as_bands, as_text
 from audit.engine import Source, audit_source
 from audit.errors import InputError
 from audit.facts import Facts, all_facts, facts_of
@@ -42,6 +43,7 @@ from audit.predictions import Predictions, predictions_from_frame
 from audit.result import AuditResult
 from audit.rows import Concern
 from audit.spill import Form, Texts, columns_of, read_part, write_parts
+from audit.stream_copy import copy_predictions
 from audit.tables import file_hash, is_parquet, rename, table_batches
 
 IntArray = npt.NDArray[np.int64]
@@ -75,6 +77,7 @@ def audit_file(
     failed_when: str | None = None,
     logits: str | None = None,
     classes: Sequence[str] | None = None,
+    copy_to: Path | None = None,
     batch: int = BATCH,
     **options: Any,
 ) -> AuditResult:
@@ -88,6 +91,9 @@ def audit_file(
         As in :func:`audit.run.audit`.
     mapping, failed_when, logits, classes
         As in :func:`audit.predictions.read_predictions`.
+    copy_to : Path, optional
+        Write the predictions here, as Parquet in the contract's columns; a Parquet file that has
+        them is copied as it is.
     batch : int
         Rows that are read at a time; the numbers do not depend on it.
     **options
@@ -116,11 +122,28 @@ def audit_file(
         "classes": classes,
     }
     with TemporaryDirectory(prefix="hae-audit-") as folder:
-        source = _source(path, Path(folder), given, by, asked, batch)
-        return audit_source(source, asked)
+        source, form = _source(path, Path(folder), given, by, asked, batch)
+        result = audit_source(source, asked)
+    if copy_to is not None:
+        as_it_is = not any(given[name] for name in ("mapping", "failed_when", "logits", "classes"))
+        copied = partial(_common, path, given, form, batch)
+        copy_predictions(path, copy_to, copied, as_it_is=as_it_is)
+    return result
 
 
-def _checked(path: Path, given: Mapping[str, Any], batch: int) -> Iterator[tuple[Predictions, int]]:
+def _common(path: Path, given: Mapping[str, Any], form: Form, batch: int) -> Iterator[Predictions]:
+    """The checked batches with bands everywhere if anywhere."""
+    for shard, _ in checked_batches(path, given, batch):
+        truth, estimate = (
+            as_bands(ages, shard.place) if ages is not None and is_band else ages
+            for ages, is_band in zip((shard.truth, shard.estimate), form.bands, strict=True)
+        )
+        yield replace(shard, truth=truth, estimate=estimate)
+
+
+def checked_batches(
+    path: Path, given: Mapping[str, Any], batch: int
+) -> Iterator[tuple[Predictions, int]]:
     """The checked batches of the file, and the number of the first row of each."""
     start = 0
     for frame in table_batches(path, batch):
@@ -146,8 +169,8 @@ def _source(
     by: Sequence[str | Sequence[str]] | None,
     options: Options,
     batch: int,
-) -> Source:
-    first, _ = next(_checked(path, given, batch))
+) -> tuple[Source, Form]:
+    first, _ = next(checked_batches(path, given, batch))
     _refuse_training(first)
     asked = combinations_of([by] if isinstance(by, str) else by, first)
     combinations = options.stated.combinations(asked, attributes_of(first))
@@ -158,7 +181,7 @@ def _source(
     n_parts = _n_parts(path, batch) if grouped else 0
 
     def columns() -> Iterator[tuple[dict[str, Any], Keys]]:
-        for shard, start in _checked(path, given, batch):
+        for shard, start in checked_batches(path, given, batch):
             with _numbered(start):
                 found, people = columns_of(shard, start, names, texts, seen.classes)
             _note(seen, shard, found, start, grouped=grouped)
@@ -189,7 +212,7 @@ def _source(
                 mass,
             )
 
-    return Source(facts, plan, combinations, n_units, parts)
+    return Source(facts, plan, combinations, n_units, parts), form
 
 
 def _refuse_training(shard: Predictions) -> None:
@@ -256,7 +279,7 @@ def _refuse_doubles(path: Path, given: Mapping[str, Any], batch: int, seen: _See
         return
     rows: dict[str, list[int]] = {}
     places: dict[str, set[str]] = {}
-    for shard, start in _checked(path, given, batch):
+    for shard, start in checked_batches(path, given, batch):
         if shard.sample_id is not None and len(suspects):
             keys = text_keys(shard.sample_id.tolist(), "sample")
             for row in np.flatnonzero(np.isin(keys, suspects)):

@@ -90,6 +90,10 @@ def evaluate(
     max_cells: MaxCells = 20_000,
     n_boot: NBoot = 1000,
     seed: Seed = 0,
+    stream: Annotated[
+        Literal["auto", "yes", "no"],
+        Option(help="Read a table in parts, never whole; auto: above 2,000,000 rows of Parquet."),
+    ] = "auto",
     json: Annotated[bool, Option("--json", help="A JSON summary on stdout.")] = False,
     out: Annotated[
         Path | None, Option(metavar="DIR", help="Default: runs/ and the name of the model.")
@@ -118,6 +122,7 @@ def evaluate(
         logits=logits,
         classes=names(classes),
         relabels=relabels,
+        stream=stream,
     )
     options = AuditOptions(
         by=tuple(by) if by else None,

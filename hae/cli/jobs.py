@@ -36,6 +36,7 @@ class TableOptions:
     logits: str | None
     classes: tuple[str, ...] | None
     relabels: Path | None = None
+    stream: Literal["auto", "yes", "no"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audit.errors import InputError
 from hae.cli.jobs import AuditOptions, Job, TableOptions, task_of
 from hae.cli.record import run_of_model, run_of_table
+from hae.cli.streaming import arguments, is_streamed, stream_job
 
 if TYPE_CHECKING:
     from audit.predictions import Predictions
@@ -66,15 +67,26 @@ def run_job(
     from hae.parts import Parts, parts_of
     from reports.page import write_report
 
+    if is_streamed(job, table, options):
+        result = stream_job(job, table, options, command)
+        result = _finished(result, options, job)
+        write_report(result, job.out / "report.html")
+        return result
     predictions, run, options = _predictions(job, table, options, command)
-    result = audit(predictions, run=run, **_arguments(options))
+    result = audit(predictions, run=run, **arguments(options))
     out = job.out / "predictions.parquet"
-    if options.pairs == "all":
-        result = _with_pairs_apart(result, job.out / "gaps.csv")
-    result.write(job.out / "audit.json")
+    result = _finished(result, options, job)
     write_predictions(predictions, out)
     write_report(result, job.out / "report.html")
     Parts(parts_of(out)).remove()
+    return result
+
+
+def _finished(result: AuditResult, options: AuditOptions, job: Job) -> AuditResult:
+    """Write the record, and on request every pair of groups beside it."""
+    if options.pairs == "all":
+        result = _with_pairs_apart(result, job.out / "gaps.csv")
+    result.write(job.out / "audit.json")
     return result
 
 
@@ -91,10 +103,6 @@ def _with_pairs_apart(result: AuditResult, path: Path) -> AuditResult:
         message = f"{len(listed)} of {len(result.gaps)} gaps are listed; all are in {path.name}"
         concerns.append(Concern(code="gaps_truncated", severity="info", message=message))
     return result.model_copy(update={"gaps": listed, "warnings": concerns})
-
-
-def _arguments(options: AuditOptions) -> dict[str, Any]:
-    return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
 def _predictions(

@@ -189,3 +189,21 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
         command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.stderr == ""
+
+
+def test_a_streamed_table_has_the_same_files_and_numbers(
+    hae_audit: Command, tmp_path: Path, table: Path
+) -> None:
+    for mode in ("no", "yes"):
+        done = hae_audit("evaluate", "--predictions", table, *FEW, "--stream", mode, "--out", mode)
+        assert done.returncode == 0, done.stderr
+    whole, streamed = (AuditResult.read(tmp_path / m / "audit.json") for m in ("no", "yes"))
+    assert streamed.metrics == whole.metrics
+    assert [w.code for w in streamed.warnings if w.code == "not_streamed"]
+    assert names_in(tmp_path / "yes") == names_in(tmp_path / "no")
+    read = [pd.read_parquet(tmp_path / m / "predictions.parquet") for m in ("no", "yes")]
+    pd.testing.assert_frame_equal(*read, check_dtype=False)
+    message = refused(
+        hae_audit("evaluate", "--predictions", table, "--stream", "yes", "--gate", "18")
+    )
+    assert "--gate needs the whole table" in message
