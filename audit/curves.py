@@ -15,6 +15,7 @@ from audit.groups import MAX_DRAWN, in_order
 from audit.intervals import critical, limits, wilson
 from audit.metrics.core import divide
 from audit.moments import Moments
+from audit.rates import persons_with
 from audit.rows import CurveRow, Group
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,26 +61,46 @@ def expression_curves(setting: Setting, block: Block, classes: Sequence[str]) ->
     matrices = {"confusion": ("confusion", "true_n")}
     if "flow" in sums:
         matrices["relabel_flow"] = ("flow", "flow_n")
+    who = {
+        n: persons_with(block.grouped, setting.layout.columns(n))
+        for n in ("bin_n", *(n for _, n in matrices.values()))
+    }
     rows: list[CurveRow] = []
     for g in range(len(block.grouping.groups)):
         for name, (cells, n) in matrices.items():
-            rows += _matrix(name, block.grouping.label(g), classes, sums[cells][g], sums[n][g])
-        rows += _reliability(block, sums, g)
+            label, counts = block.grouping.label(g), (sums[n][g], who[n][g])
+            rows += _matrix(name, label, classes, sums[cells][g], *counts)
+        rows += _reliability(block, sums, who["bin_n"][g], g)
     return rows
 
 
 def _matrix(
-    name: str, group: Group, classes: Sequence[str], cells: FloatArray, n: FloatArray
+    name: str,
+    group: Group,
+    classes: Sequence[str],
+    cells: FloatArray,
+    n: FloatArray,
+    persons: FloatArray,
 ) -> list[CurveRow]:
-    """A row for every pair of classes; ``n`` are the faces of the first."""
+    """A row for every pair of classes; ``n`` and ``persons`` are of the first."""
     return [
-        CurveRow(name=name, group=group, x=one, y=other, z=float(cells[i, j]), n=round(n[i]))
+        CurveRow(
+            name=name,
+            group=group,
+            x=one,
+            y=other,
+            z=float(cells[i, j]),
+            n=round(n[i]),
+            n_subjects=round(persons[i]),
+        )
         for i, one in enumerate(classes)
         for j, other in enumerate(classes)
     ]
 
 
-def _reliability(block: Block, sums: dict[str, np.ndarray], g: int) -> list[CurveRow]:
+def _reliability(
+    block: Block, sums: dict[str, np.ndarray], persons: FloatArray, g: int
+) -> list[CurveRow]:
     n, w = sums["bin_n"][g], sums["bin_w"][g]
     accuracy, confidence = divide(sums["bin_hit"][g], w), divide(sums["bin_conf"][g], w)
     e = block.estimates["accuracy"]
@@ -96,6 +117,7 @@ def _reliability(block: Block, sums: dict[str, np.ndarray], g: int) -> list[Curv
             low=float(low[b]),
             high=float(high[b]),
             n=round(n[b]),
+            n_subjects=round(persons[b]),
         )
         for b in np.flatnonzero(w > 0)
     ]
@@ -132,6 +154,7 @@ def age_curves(
                     low=float(low[g]),
                     high=float(high[g]),
                     n=round(counts[g]),
+                    n_subjects=round(who[metric.key][0].m[g]),
                 )
             )
     return rows

@@ -120,7 +120,7 @@ def _pit(setting: Setting, grouped: GroupedSums, item: Grouping) -> list[CurveRo
     layout = setting.layout
     every = np.ones(PIT_BINS, dtype=np.int64)
     base, n = layout.columns("w")[0] * every, layout.columns("n")[0] * every
-    e, _ = column_rates(grouped, layout.columns("pit"), base, n)
+    e, persons = column_rates(grouped, layout.columns("pit"), base, n)
     low, high = limits("wilson", e, 0.95)
     return [
         CurveRow(
@@ -132,6 +132,7 @@ def _pit(setting: Setting, grouped: GroupedSums, item: Grouping) -> list[CurveRo
             low=float(low[g, b]),
             high=float(high[g, b]),
             n=round(e.n[g, b]),
+            n_subjects=round(persons[g, b]),
         )
         for g in _all(grouped)
         if e.n[g, 0] > 0
@@ -150,9 +151,9 @@ def _over(
         return []
     shape = (grouped.n_groups, len(plan.legal), OVER_BINS)
     names = ("over_bin_h", "over_bin_w", "over_bin_n")
-    e, _ = column_rates(grouped, *(setting.layout.columns(name) for name in names))
+    e, persons = column_rates(grouped, *(setting.layout.columns(name) for name in names))
     low, high = (part.reshape(shape) for part in limits("wilson", e, 0.95))
-    y, n = e.value.reshape(shape), e.n.reshape(shape)
+    y, n, m = (part.reshape(shape) for part in (e.value, e.n, persons))
     w = totals["over_bin_w"]
     mean = divide(totals["over_bin_q"], w)
     share = divide(w, np.broadcast_to(w.sum(axis=-1)[..., None], w.shape))
@@ -167,6 +168,7 @@ def _over(
             low=float(low[g, k, b]),
             high=float(high[g, k, b]),
             n=round(n[g, k, b]),
+            n_subjects=round(m[g, k, b]),
         )
         for g in _all(grouped)
         for k, age in enumerate(plan.legal)

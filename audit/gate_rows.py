@@ -104,6 +104,7 @@ def _operating(name: str, item: Grouping, side: _Side, legal: float) -> list[Cur
             low=float(side.low[g, b]),
             high=float(side.high[g, b]),
             n=round(side.e.n[g, b]),
+            n_subjects=round(side.persons[g]),
         )
         for g in range(len(item.groups))
         if side.e.n[g, 0] > 0
@@ -138,7 +139,7 @@ def _challenge(item: Grouping, fpr: _Side, legal: float, target: float) -> list[
 def _every(rows: Sequence[MetricRow], legal: float, min_n: int) -> MetricRow:
     """The largest challenge age of all groups that have enough persons to be judged."""
     known = [row for row in rows if None not in row.group.values()]
-    judged = [row for row in known if row.n_subjects >= min_n]
+    judged = [row for row in known if (row.n_subjects or 0) >= min_n]
     missed = [row for row in judged if row.value is None]
     small = len(known) - len(judged)
     value = None if missed or not judged else max(row.value or 0.0 for row in judged)
@@ -165,7 +166,7 @@ def _by_year(
     base, n = layout.columns("year_w"), layout.columns("year_n")
     for k, gate in enumerate(gates.gates):
         hits = layout.columns("year_error")[k * YEARS : (k + 1) * YEARS]
-        e, _ = column_rates(grouped, hits, base, n)
+        e, persons = column_rates(grouped, hits, base, n)
         low, high = limits("wilson", e, 0.95)
         rows += [
             CurveRow(
@@ -177,6 +178,7 @@ def _by_year(
                 low=float(low[g, year]),
                 high=float(high[g, year]),
                 n=round(e.n[g, year]),
+                n_subjects=round(persons[g, year]),
             )
             for g in range(len(item.groups))
             for year in np.flatnonzero(e.n[g] > 0).tolist()

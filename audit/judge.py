@@ -33,7 +33,7 @@ def of_value(result: AuditResult, rule: Rule, index: int, row: MetricRow) -> Fin
     floor = floor_of(result, rule)
     found = limit_verdict(row, rule.limit, result.spec.metrics[row.metric].better)
     reason = None
-    small = row.n_subjects < floor and found not in BAD
+    small = (row.n_subjects or 0) < floor and found not in BAD
     if small:
         found = "inconclusive" if found in GOOD else found
         reason = f"{row.n_subjects} persons, below {floor}"
@@ -81,7 +81,9 @@ def _all_large_judged(result: AuditResult, rule: Rule, own: Sequence[MetricRow])
     """
     floor, least = floor_of(result, rule), result.spec.min_n
     return all(
-        row.n_subjects < floor or (row.n_subjects >= least and row.value is not None) for row in own
+        n < floor or (n >= least and row.value is not None)
+        for row in own
+        for n in (row.n_subjects or 0,)
     )
 
 
@@ -91,9 +93,9 @@ def _too_few(gap: Gap, own: Sequence[MetricRow], floor: int) -> str | None:
         least = min((n for n in (gap.n_subjects_a, gap.n_subjects_b) if n is not None), default=0)
         return f"{least} persons on a side, below {floor}" if least < floor else None
     small = sorted(
-        (row.n_subjects, " x ".join(map(str, row.group.values())))
+        (row.n_subjects or 0, " x ".join(map(str, row.group.values())))
         for row in own
-        if row.n_subjects < floor
+        if (row.n_subjects or 0) < floor
     )
     if not small:
         return None

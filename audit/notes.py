@@ -54,6 +54,7 @@ NOTES: dict[str, str] = {
     "single_group": "fewer than two groups can be compared",
     "single_band": "all true ages are in one band",
     "strata_left_out": "strata with fewer than two persons of a group are left out",
+    "suppressed": "hidden for publication: few persons, or it would give such a group away",
     "target_not_reached": "no challenge age on the curve meets the target with confidence",
     "test_statistic": "a test of this group alone, faces taken as independent; not to be compared",
     "too_few_replicates": "too few bootstrap replicates for a 95 % interval",

@@ -41,7 +41,7 @@ def remarks(result: AuditResult, declared: Declared) -> list[str]:
 def _failures(result: AuditResult, declared: Declared) -> list[str]:
     """Failed faces that no rule looks at: a model may fail on the faces that it finds hard."""
     everyone = [row for row in result.metrics if not row.group]
-    failed = max((row.n_failed for row in everyone), default=0)
+    failed = max((row.n_failed or 0 for row in everyone), default=0)
     rules = declared.policy.rules
     if not failed or any(rule.metric == "failure_rate" for rule in rules):
         return []

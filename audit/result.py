@@ -19,6 +19,7 @@ from audit.record import read_record, record_text, rows_frame
 from audit.rows import (
     Better,
     Concern,
+    Count,
     CurveRow,
     FairnessRow,
     Gap,
@@ -59,7 +60,7 @@ class AttributeSpec(Record):
 
     source: LabelSource = "unknown"
     values: list[str]
-    n_unknown: int = 0
+    n_unknown: Count = 0
 
 
 class MetricSpec(Record):
@@ -93,6 +94,12 @@ class Spec(Record):
     margins: dict[str, float] = {}
     families: str = "one metric x one attribute combination"
     pooling: str | None = Field(default=None, description="how pooled values are made")
+    publish_min: int | None = Field(
+        default=None, description="numbers that rest on fewer persons are hidden"
+    )
+    n_suppressed: int | None = Field(
+        default=None, description="groups, and classes within groups, that are hidden"
+    )
     slices: str | None = Field(default=None, description="how the worst slices were searched")
     adjust: Literal["max_t", "holm", "bh"] | None = Field(
         default=None, description="how p_adjusted and the family-adjusted interval are made"

@@ -38,6 +38,8 @@ def _finite(value: object) -> object:
 Note = Annotated[str | None, BeforeValidator(_known_note)]
 Code = Annotated[str, BeforeValidator(_known_code)]
 Number = Annotated[float | None, BeforeValidator(_finite)]
+Count = int | None
+"""How many; ``None`` only where a record was made fit for publication."""
 
 
 class Record(BaseModel):
@@ -69,16 +71,16 @@ class MetricRow(_Interval):
     p: Number = Field(
         default=None, description="p of the hypothesis that the metric's definition names, if any"
     )
-    n: int = Field(
+    n: Count = Field(
         description="faces that enter the value: known truth and processed; with the failed ones "
         "for failure_rate and *_all; those of the class for recall and precision"
     )
-    n_subjects: int = Field(description="distinct persons among them")
+    n_subjects: Count = Field(description="distinct persons among them")
     m_eff: Number = Field(
         default=None, description="(sum n_s)^2 / sum n_s^2 over the persons s of the group"
     )
-    n_failed: int
-    n_unlabelled: int
+    n_failed: Count
+    n_unlabelled: Count
     pooled: Number = Field(
         default=None, description="partially pooled value: shrunk towards what the attributes say"
     )
@@ -196,7 +198,7 @@ class FairnessRow(Record):
     group: Group | None = None
     value: Number
     null_expected: Number = None
-    n: int = Field(description="faces of the groups that enter: known truth and processed")
+    n: Count = Field(description="faces of the groups that enter: known truth and processed")
     n_groups: int
     note: Note = None
 
@@ -218,8 +220,8 @@ class SliceRow(Record):
     p: Number = None
     p_adjusted: Number = Field(default=None, description="Holm over the slices confirmed")
     found: Number = Field(description="the gap on the half that chose the slice")
-    n: int
-    n_subjects: int
+    n: Count
+    n_subjects: Count
     note: Note = None
 
 
@@ -235,6 +237,9 @@ class CurveRow(Record):
     low: Number = None
     high: Number = None
     n: int
+    n_subjects: int | None = Field(
+        default=None, description="distinct persons among the n faces, or at least so many"
+    )
 
 
 class Concern(Record):

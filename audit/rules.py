@@ -75,7 +75,7 @@ def _of_combination(
 
 def _without_value(result: AuditResult, rule: Rule, index: int, row: MetricRow) -> Finding:
     """A group that enters no gap, because the metric is undefined in it."""
-    small = row.n_subjects < floor_of(result, rule)
+    small = (row.n_subjects or 0) < floor_of(result, rule)
     return finding(
         result, rule, index, row.metric, list(row.group), class_=row.class_, a=row.group,
         verdict="inconclusive", outcome=outcome_of(rule, "inconclusive", small=small),

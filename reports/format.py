@@ -51,7 +51,7 @@ def count(n: int | float | None) -> str:
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"
 
 
-def plural(n: int, one: str, many: str | None = None) -> str:
+def plural(n: int | None, one: str, many: str | None = None) -> str:
     """``1 face``, ``2 faces``, ``2 people``."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 

@@ -120,8 +120,8 @@ def groups_in_order(result: AuditResult, attributes: Sequence[str], metric: str)
 
 
 def is_small(result: AuditResult, row: MetricRow) -> bool:
-    """Whether a group has fewer persons than the record tests."""
-    return row.n_subjects < result.spec.min_n
+    """Whether a group has fewer persons than the record tests, or hides how many."""
+    return row.n_subjects is None or row.n_subjects < result.spec.min_n
 
 
 def _badness(result: AuditResult, row: MetricRow, metric: str) -> tuple[bool, bool, bool, float]:

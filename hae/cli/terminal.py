@@ -11,7 +11,16 @@ from rich.table import Table
 from audit.result import AuditResult
 from audit.rows import Group, RangeGap
 from hae.cli.summary import overall, worst_and_best
-from reports.format import EVERYONE, METRIC_TITLES, estimate, note_words, number, plural, unit_word
+from reports.format import (
+    EVERYONE,
+    METRIC_TITLES,
+    count,
+    estimate,
+    note_words,
+    number,
+    plural,
+    unit_word,
+)
 from reports.lookup import headline, metric_row, unit
 
 MARKS = {"serious": "[bold]serious[/]", "warning": "warning", "info": "note"}
@@ -78,4 +87,4 @@ def _group(result: AuditResult, group: Group) -> str:
     name = ", ".join(value or "unknown" for value in group.values()) or EVERYONE
     if row is None:
         return escape(name)
-    return escape(f"{name} {number(row.value, unit(result, row.metric))} (n {row.n:,})")
+    return escape(f"{name} {number(row.value, unit(result, row.metric))} (n {count(row.n)})")

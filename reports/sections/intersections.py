@@ -8,6 +8,7 @@ from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, ta
 from reports.figures import ROW_HEIGHT, Grid, heat
 from reports.format import (
     combination_label,
+    count,
     group_label,
     metric_title,
     note_words,
@@ -126,5 +127,5 @@ def _table(
 def _cell(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
     if row is None:
         return Cell("no face")
-    text = f"{row_estimate(row, u)} ({row.n_subjects:,})"
+    text = f"{row_estimate(row, u)} ({count(row.n_subjects)})"
     return Cell(text, row.value, mark_of(row.note, marks))

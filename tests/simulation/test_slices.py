@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,10 @@ def _people(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
 def _run(n: int, rng: np.random.Generator, first: int, shift: float, *, shares: bool = False):
     photos = np.full(n, 2)
     people = _people(n, rng)
-    if shares:  # the error of a hit is 0, of a miss 10: mae is 10 times the error rate
+    setting = age_setting(["cs5" if shares else "mae"])
+    if shares:  # the error of a hit is 0, of a miss 10
+        accuracy = replace(setting.metrics[0], name="accuracy")
+        setting = replace(setting, metrics=(accuracy,))
         hit, person = person_hits(n, photos, rng, accuracy=0.85, icc=0.4)
         error = np.where(hit, 0.0, 10.0)
     else:
@@ -35,7 +40,7 @@ def _run(n: int, rng: np.random.Generator, first: int, shift: float, *, shares: 
     error = np.abs(error) + shift * planted[person]
     columns = {name: values[person] for name, values in people.items()}
     frame = errors_frame(error, person + first, **columns)
-    return slice_rows(age_setting(["mae"]), collected(frame, list(SHARES)), list(SHARES))[0]
+    return slice_rows(setting, collected(frame, list(SHARES)), list(SHARES))[0]
 
 
 def _any_significant(runs: int, seed: int, n: int, *, shares: bool = False) -> float:
