@@ -13,9 +13,8 @@ from audit.calibration_curves import DESCRIPTIONS as CALIBRATION
 from audit.estimates import estimate, panels, persons_of
 from audit.groups import MAX_DRAWN, in_order
 from audit.intervals import critical, limits, wilson
-from audit.metrics.core import divide
+from audit.metrics.core import Array, Layout, Metric, Sums, divide, ratio_of
 from audit.moments import Moments
-from audit.rates import persons_with
 from audit.rows import CurveRow, Group
 
 FloatArray = npt.NDArray[np.float64]
@@ -50,6 +49,8 @@ DESCRIPTIONS = {
     "band_distance_by_age": "x: lower edge of the true band in years, y: mean distance of the "
     "estimate to the true band in years with 95 % interval",
 }
+_MATRICES = {"confusion": ("confusion", "true_n"), "relabel_flow": ("flow", "flow_n")}
+_COUNTED = ("bin_n", *(n for _, n in _MATRICES.values()))
 BY_AGE = ("mae", "bias", "within_band_accuracy", "band_distance")
 
 
@@ -58,20 +59,50 @@ def expression_curves(setting: Setting, block: Block, classes: Sequence[str]) ->
     if len(block.grouping.groups) > MAX_DRAWN:
         return []
     sums = block.sums(setting.layout)
-    matrices = {"confusion": ("confusion", "true_n")}
-    if "flow" in sums:
-        matrices["relabel_flow"] = ("flow", "flow_n")
-    who = {
-        n: persons_with(block.grouped, setting.layout.columns(n))
-        for n in ("bin_n", *(n for _, n in matrices.values()))
-    }
+    who = _persons_by_column(setting, block)
     rows: list[CurveRow] = []
     for g in range(len(block.grouping.groups)):
-        for name, (cells, n) in matrices.items():
-            label, counts = block.grouping.label(g), (sums[n][g], who[n][g])
-            rows += _matrix(name, label, classes, sums[cells][g], *counts)
+        for name, (cells, n) in _MATRICES.items():
+            if cells in sums:
+                label, counts = block.grouping.label(g), (sums[n][g], who[n][g])
+                rows += _matrix(name, label, classes, sums[cells][g], *counts)
         rows += _reliability(block, sums, who["bin_n"][g], g)
     return rows
+
+
+def counted_columns(layout: Layout) -> tuple[Metric, ...]:
+    """Numbers of faces whose persons the curves tell: of each class, and of each bin."""
+
+    def column(name: str, j: int) -> Metric:
+        def parts(s: Sums) -> tuple[Array, Array]:
+            return s[name][..., j], s[name][..., j]
+
+        return Metric(
+            name=name,
+            class_=str(j),
+            interval="none",
+            unit="faces",
+            better="none",
+            definition="faces",
+            source="counted",
+            features=(name,),
+            formula=ratio_of(parts),
+            parts=parts,
+        )
+
+    names = [name for name in _COUNTED if name in layout.shapes]
+    return tuple(column(name, j) for name in names for j in range(layout.shapes[name][0]))
+
+
+def _persons_by_column(setting: Setting, block: Block) -> dict[str, FloatArray]:
+    """Persons of every group by feature that is counted: (G, columns)."""
+    columns, whole = counted_columns(setting.layout), block.moments
+    counted, known = whole.wanted.coefficients, block.grouping.known
+    who = persons_of(columns, setting.layout, whole.tally, counted, known)
+    found: dict[str, list[FloatArray]] = {}
+    for column in columns:
+        found.setdefault(column.name, []).append(who[column.key][0].m)
+    return {name: np.stack(part, axis=-1) for name, part in found.items()}
 
 
 def _matrix(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from audit.age_plan import AgePlan, plan_impossible, plan_layout, plan_metrics
 from audit.block import Adjust, Setting
+from audit.curves import counted_columns
 from audit.declared import Declared, Names, classes_of
 from audit.errors import InputError
 from audit.facts import Facts
@@ -158,7 +159,8 @@ def setting_of(
         metrics = expression_metrics(facts.classes, facts.extras, mix)
         no_scores = [metric.name for metric in score_metrics(len(facts.classes))]
         cannot = {} if facts.has_scores else dict.fromkeys(no_scores, "no_probabilities")
-        counted = tuple(metric for pair in error_rates(facts.classes) for metric in pair)
+        rates = (metric for pair in error_rates(facts.classes) for metric in pair)
+        counted = (*rates, *counted_columns(layout))
     if facts.streamed:
         cannot = {m.name: "not_streamed" for m in metrics if m.rowwise} | cannot
     kept = tuple(m for m in metrics if facts.n_failed or not m.name.endswith(_FAILURE_METRICS))

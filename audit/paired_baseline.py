@@ -131,7 +131,7 @@ def check_table(
         raise InputError(f"the predictions beside {name} do not give its numbers")
 
 
-def _same(one: tuple[float | None, int], two: tuple[float | None, int]) -> bool:
+def _same(one: tuple[float | None, int | None], two: tuple[float | None, int | None]) -> bool:
     if one[0] is None or two[0] is None or one[1] != two[1]:
         return one == two
     return math.isclose(one[0], two[0], rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)

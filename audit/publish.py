@@ -151,7 +151,7 @@ def _curves(result: AuditResult, hidden: Hidden, k: int) -> list[CurveRow]:
 
     def persons(row: CurveRow) -> int:
         known = row.n if row.n_subjects is None and not by_person else row.n_subjects
-        return known or 0
+        return known or 1  # a point that is drawn has someone
 
     families: dict[tuple[str, str | None, frozenset[str]], list[CurveRow]] = {}
     for row in result.curves:

@@ -61,14 +61,6 @@ def column_rates(
     return Estimates(n_eff=n_eff, normal=normal, **found), persons
 
 
-def persons_with(grouped: GroupedSums, columns: IntArray) -> FloatArray:
-    """How many units of every group have a positive amount in each column, (G, J).
-
-    Units are persons, or buckets of them: then there are at least so many persons.
-    """
-    return np.stack([_count(csr_array(grouped.of(g)[:, columns])) for g in range(grouped.n_groups)])
-
-
 def _count(values: csr_array) -> FloatArray:
     """Persons with a positive amount in each column."""
     return np.asarray((values > _TOLERANCE).sum(axis=0), dtype=np.float64).ravel()

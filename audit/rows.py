@@ -237,9 +237,7 @@ class CurveRow(Record):
     low: Number = None
     high: Number = None
     n: int
-    n_subjects: int | None = Field(
-        default=None, description="distinct persons among the n faces, or at least so many"
-    )
+    n_subjects: int | None = Field(default=None, description="distinct persons among the n faces")
 
 
 class Concern(Record):

@@ -22,6 +22,7 @@ from hae.cli.flags import (
     MinN,
     NBoot,
     On,
+    PublishMin,
     Seed,
     Task,
 )
@@ -88,6 +89,7 @@ def evaluate(
     ] = None,
     min_n: MinN = 30,
     max_cells: MaxCells = 20_000,
+    publish_min: PublishMin = None,
     n_boot: NBoot = 1000,
     seed: Seed = 0,
     stream: Annotated[
@@ -143,6 +145,7 @@ def evaluate(
         reference=read_reference(reference) if reference else None,
         slices=slices,
         slice_by=names(slice_by) or (),
+        publish_min=publish_min,
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None
     jobs = plan(models or [], data, split, predictions or [], table, out)

@@ -37,5 +37,14 @@ Adjust = Annotated[
 Estimand = Annotated[Literal["image", "subject"], Option(help="Mean over faces, or over persons.")]
 MinN = Annotated[int, Option(min=2, help="Fewer persons than this are not tested.")]
 MaxCells = Annotated[int, Option(min=1, help="Most intersections of attributes.")]
+PublishMin = Annotated[
+    int | None,
+    Option(
+        min=2,
+        metavar="K",
+        help="Hide what rests on fewer than K persons, and what would give it away, in the record "
+        "and the report; not in predictions.parquet.",
+    ),
+]
 NBoot = Annotated[int, Option(min=0, help="Bootstrap replicates.")]
 Seed = Annotated[int, Option(min=0, help="Seed of the bootstrap.")]

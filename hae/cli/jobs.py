@@ -41,7 +41,7 @@ class TableOptions:
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """What is audited; the fields are arguments of :func:`audit.run.audit`."""
+    """What is audited: arguments of :func:`audit.run.audit`, and the fewest persons published."""
 
     by: tuple[str, ...] | None
     n_boot: int
@@ -61,6 +61,7 @@ class AuditOptions:
     gates: tuple[str, ...] = ()
     gate_target: float | None = None
     reference: Mapping[str, float] | None = None
+    publish_min: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ STREAM_ROWS = 2_000_000
 
 def arguments(options: AuditOptions) -> dict[str, Any]:
     """The options as arguments of :func:`audit.run.audit`."""
-    return {field.name: getattr(options, field.name) for field in fields(options)}
+    names = [field.name for field in fields(options) if field.name != "publish_min"]
+    return {name: getattr(options, name) for name in names}
 
 
 def is_streamed(job: Job, table: TableOptions, options: AuditOptions) -> bool:

@@ -83,7 +83,11 @@ def run_job(
 
 
 def _finished(result: AuditResult, options: AuditOptions, job: Job) -> AuditResult:
-    """Write the record, and on request every pair of groups beside it."""
+    """Write the record, on request fit for publication or with every pair of groups beside it."""
+    from audit.publish import suppress
+
+    if options.publish_min is not None:
+        result = suppress(result, options.publish_min)
     if options.pairs == "all":
         result = _with_pairs_apart(result, job.out / "gaps.csv")
     result.write(job.out / "audit.json")

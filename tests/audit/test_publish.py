@@ -232,7 +232,9 @@ def test_photos_are_not_persons() -> None:
     assert not any(r.group for r in seen.curves)
 
 
-def test_no_hidden_number_is_anywhere_in_the_file(full: AuditResult, published: AuditResult) -> None:
+def test_no_hidden_number_is_anywhere_in_the_file(
+    full: AuditResult, published: AuditResult
+) -> None:
     """No value of a hidden row occurs in the published file in any other place."""
     text = published.to_json()
     for row in full.metrics:
