@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from audit.block import RANGE_LIMITED, Block, Setting, possible, values_of
 from audit.estimates import estimate, influence, persons_of
+from audit.families import MIN_REPLICATES
 from audit.intervals import Estimates
 from audit.largest import eligible_groups, range_estimates
 from audit.metrics.core import Metric
@@ -31,7 +32,6 @@ from audit.metrics.spread import (
 )
 from audit.null_world import null_draws, scaled
 from audit.rows import AggregateGap
-from audit.values import MIN_REPLICATES
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -30,7 +30,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Adjust = Literal["max_t", "holm", "bh"]
 FEW_PER_CLASS = 5
-RANGE_LIMITED = frozenset({"pearson", "slope"})
+RANGE_LIMITED = frozenset({"pearson", "slope", "calibration_slope", "calibration_intercept"})
 """Metrics that mean little within a band of the true age."""
 
 
@@ -46,8 +46,9 @@ class Setting:
     seed: int
     min_n: int
     all_pairs: bool
-    adjust: Adjust
+    adjust: Adjust = "max_t"
     counted: tuple[Metric, ...] = ()
+    primary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import numpy as np
 
 from audit.block import Block, Setting
 from audit.facts import Facts
-from audit.gaps import MAX_GROUPS_FOR_PAIRS, N_LARGEST, AnyGap
+from audit.gaps import AnyGap
+from audit.pairs import MAX_GROUPS_FOR_PAIRS, N_LARGEST
 from audit.rows import Code, Concern
 from audit.verdict import MIN_EFFECTIVE
 

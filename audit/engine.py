@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.age_extras import Extras, extra_specs
@@ -22,6 +22,7 @@ from audit.metrics.expression import class_mix
 from audit.metrics.gate import gate_pairs
 from audit.mix_rows import ADJUSTMENTS
 from audit.options import Options, names_of, setting_of
+from audit.permutation import Permuted
 from audit.resample import all_quantiles, resample, weightings
 from audit.result import AuditResult, RunInfo
 from audit.rows import Concern, CurveRow, FairnessRow, MetricRow, SliceRow
@@ -54,6 +55,8 @@ class Source:
         Setting -> what a table in memory has beyond metrics and plain gaps by group.
     slices : callable
         Setting -> the worst slices, and what was searched, in words.
+    permuted : callable
+        Setting -> for everyone and each combination the permutation of whole persons, by metric.
     """
 
     facts: Facts
@@ -64,6 +67,7 @@ class Source:
     calibrations: Callable[[Setting], Sequence[Calibrated]] = lambda _: ()
     extras: Callable[[Setting], Extras] = lambda _: Extras()
     slices: Callable[[Setting], tuple[list[SliceRow], str | None]] = lambda _: ([], None)
+    permuted: Callable[[Setting], Sequence[Mapping[str, Permuted]]] = lambda _: ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,6 +122,7 @@ def audit_source(source: Source, options: Options) -> AuditResult:
             "slices": searched,
             "reference": options.reference,
             "adjustments": {k: text for k, text in ADJUSTMENTS.items() if k in adjusted},
+            "permute_within": options.permute_within,
         }
     )
     unknown = {name: evidence.n_unknown[name] for name in names}
@@ -151,7 +156,8 @@ def _work(
     quantiles = all_quantiles(setting, evidence.errors, weights, groupings)
     row_based = source.calibrations(setting) or [Calibrated({}, {}) for _ in groupings]
     compared = replace(setting, metrics=tuple(m for m in setting.metrics if m.has_gaps))
-    for item, quantile, found in zip(groupings, quantiles, row_based, strict=True):
+    permuted = source.permuted(setting) or [{} for _ in groupings]
+    for item, quantile, found, moved in zip(groupings, quantiles, row_based, permuted, strict=True):
         grouped, whole = group_sums(evidence.units, item), evidence.moments[item.names]
         block = build_block(setting, item, grouped, quantile, found.values, whole)
         metrics += metric_rows(setting, block, classes, found.expected)
@@ -160,7 +166,7 @@ def _work(
         if expression:
             curves += expression_curves(setting, block, classes)
         if item.names:
-            rows = gap_rows(compared, block, resample(compared, block, weights))
+            rows = gap_rows(compared, block, resample(compared, block, weights), moved)
             warnings += failure_warnings(rows)
             gaps += rows
             gaps += aggregate_rows(compared, block, classes)

@@ -6,7 +6,9 @@ pure core stands here; which statistics enter a family is decided where they are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from audit.intervals import order_rank
 FloatArray = npt.NDArray[np.float64]
 LEVEL = 0.95
 UNSTABLE = 0.01
+MIN_REPLICATES = 40
 _SLACK = 1e-12
 
 
@@ -34,14 +37,19 @@ class Adjusted:
 
 
 def largest_of(replicates: FloatArray) -> FloatArray | None:
-    """The largest absolute statistic of every replicate that is wholly defined, sorted, (<= B,).
+    """The largest absolute statistic of every replicate (B, m), sorted, without undefined ones.
 
     ``None`` without replicates, and where more than 1 % of them are undefined somewhere.
     """
-    good = np.isfinite(replicates).all(axis=1)
-    if len(replicates) == 0 or (~good).mean() > UNSTABLE:
+    return defined(np.abs(replicates).max(axis=1, initial=0.0)) if replicates.size else None
+
+
+def defined(maxima: FloatArray) -> FloatArray | None:
+    """Maxima (B,) sorted, without undefined ones; ``None`` if over 1 % of them are undefined."""
+    good = np.isfinite(maxima)
+    if len(maxima) == 0 or (~good).mean() > UNSTABLE:
         return None
-    return np.asarray(np.sort(np.abs(replicates[good]).max(axis=1, initial=0.0)))
+    return np.asarray(np.sort(maxima[good]))
 
 
 def against(largest: FloatArray, observed: FloatArray, level: float = LEVEL) -> Adjusted:
@@ -109,3 +117,60 @@ def bh(p: FloatArray) -> FloatArray:
     if tested.any():
         found[tested] = false_discovery_control(p[tested])
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Hypotheses:
+    """Some tests of a family, arrays (m,): statistics and their p without replicates, NaN untested.
+
+    ``maxima`` (B,) is the largest absolute statistic of every replicate, NaN where undefined.
+    """
+
+    statistic: FloatArray
+    p: FloatArray
+    maxima: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """What holds for a family: p of its tests, and how an interval inverts it.
+
+    With max-T the ``critical`` value; else the ``level`` at which each test takes its own one.
+    ``note`` says why nothing could be adjusted; p is NaN then.
+    """
+
+    p: list[FloatArray]
+    critical: float | None = None
+    level: float | None = None
+    note: str | None = None
+
+
+def family_of(method: Literal["max_t", "holm", "bh"], tests: Sequence[Hypotheses]) -> Family:
+    """Adjust the tests of one family together.
+
+    Notes
+    -----
+    ``holm``: intervals at Bonferroni's level, 1 - 0.05 / m, hold together. Holm rejects more; where
+    it does, the limit is 0 itself, which is no longer inside: the sign is settled, the size is not.
+    ``bh``: intervals at the level 1 - 0.05 R / m, R of m tests rejected, are those of Benjamini and
+    Yekutieli (2005, doi:10.1198/016214504000001907): 5 % of the intervals of the rejected tests
+    miss their gap on average. They leave out 0 exactly where the test rejects.
+    """
+    ends = np.cumsum([len(part.p) for part in tests])[:-1]
+    t, p = (np.concatenate([getattr(x, name) for x in tests]) for name in ("statistic", "p"))
+    nothing = np.split(np.full(len(p), np.nan), ends)
+    m = int((~np.isnan(p)).sum())
+    if not m:
+        return Family(nothing)
+    if method != "max_t":
+        found = holm(p) if method == "holm" else bh(p)
+        used = max(1, int((found < 1 - LEVEL).sum())) if method == "bh" else 1
+        return Family(np.split(found, ends), level=1 - (1 - LEVEL) * used / m)
+    parts = [x.maxima for x in tests if not np.isnan(x.p).all()]
+    if any(part is None or len(part) < MIN_REPLICATES for part in parts):
+        return Family(nothing, note="too_few_replicates")
+    largest = defined(np.max(np.array(parts), axis=0))
+    if largest is None:
+        return Family(nothing, note="unstable_replicates")
+    joint = against(largest, t)
+    return Family(np.split(joint.p, ends), critical=joint.critical)

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from audit.block import RANGE_LIMITED
 from audit.comparison import GapChange
-from audit.gaps import MAX_GROUPS_FOR_PAIRS
 from audit.metrics.core import Metric
 from audit.paired import Places
 from audit.paired_block import PairedBlock, at, enough, groups_of, too_few
 from audit.paired_content import contents, families, joined, names_of, notes_of
 from audit.paired_family import Together, together
 from audit.paired_tests import AnySides, Statistic, between_gaps, of_sum
+from audit.pairs import MAX_GROUPS_FOR_PAIRS
 from audit.ranges import choose
 
 FloatArray = npt.NDArray[np.float64]

@@ -2,69 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.block import (
-    RANGE_LIMITED,
-    Block,
-    Setting,
-    class_support,
-    covariance_of,
-    faces,
-    possible,
-    rest_covariance,
-    values_of,
-)
-from audit.estimates import Persons, estimate, pair_covariances
-from audit.intervals import Contrast, Estimates, difference, log_ratio, order_p
-from audit.largest import Resampled, largest_row, range_row
+from audit.adjusted import Adjusted, adjusted_pairs, adjusted_rest
+from audit.block import RANGE_LIMITED, Block, Setting, faces, possible
+from audit.effect import face_sd
+from audit.estimates import Persons
+from audit.intervals import Contrast
+from audit.largest import Resampled, eligible_pairs, largest_row, range_row
 from audit.metrics.core import Metric
+from audit.pairs import MAX_GROUPS_FOR_PAIRS, N_LARGEST, Listed, listed_pairs_of, without
+from audit.permutation import Permuted
+from audit.rest import Rest, usable_groups
 from audit.rows import AdjustedGap, AggregateGap, PairGap, RangeGap, RestGap
-from audit.values import percentile_limits
+from audit.verdict import MIN_EFFECTIVE
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 AnyGap = PairGap | RestGap | RangeGap | AggregateGap | AdjustedGap
-MAX_GROUPS_FOR_PAIRS = 12
-N_LARGEST = 20
 
 
-@dataclass(frozen=True, eq=False)
-class _Sides:
-    """Both sides of some gaps, index arrays into groups, and who enters them; ``j`` -1 is rest."""
-
-    i: IntArray
-    j: IntArray
-    who_a: Persons
-    who_b: Persons
-    n_a: FloatArray
-    n_b: FloatArray
-
-
-def gap_rows(setting: Setting, block: Block, resampled: Resampled) -> list[AnyGap]:
+def gap_rows(
+    setting: Setting,
+    block: Block,
+    resampled: Resampled,
+    permuted: Mapping[str, Permuted] | None = None,
+) -> list[AnyGap]:
     """Every gap of one attribute combination."""
+    bare = {m.key: _no_gaps(block, m) for m in possible(setting) if m.interval != "none"}
+    metrics = [m for m in possible(setting) if m.key in bare]
+    compared = [m for m in metrics if bare[m.key] is None]
+    listed = {m.key: listed_pairs_of(setting, block, m) for m in compared}
+    eligible = {m.key: eligible_pairs(setting, block, m, resampled) for m in compared}
+    pairs = adjusted_pairs(setting, block, compared, listed, eligible)
+    rest = adjusted_rest(setting, compared, resampled)
     rows: list[AnyGap] = []
-    for metric in possible(setting):
-        if metric.interval == "none":
+    for metric in metrics:
+        note = bare[metric.key]
+        if note is not None:
+            rows.append(range_row(block, metric, None, note))
             continue
-        if metric.name in RANGE_LIMITED and "age" in block.grouping.names:
-            rows.append(range_row(block, metric, None, "range_restricted"))
-            continue
-        value = values_of(block, metric)
-        usable = np.flatnonzero(block.grouping.known & ~np.isnan(value))
-        if len(usable) < 2:
-            rows.append(range_row(block, metric, None, "single_group"))
-            continue
-        i, j = _chosen_pairs(setting, block, value, usable)
-        rows += _pair_rows(setting, block, metric, i, j)
-        rows += _rest_rows(setting, block, metric, usable)
-        rows.append(largest_row(setting, block, metric, resampled))
+        sd = face_sd(setting, block, metric)
+        rows += _pair_rows(setting, block, metric, listed[metric.key], pairs[metric.key], sd)
+        against = resampled.rest[metric.key], rest[metric.key]
+        rows += _rest_rows(setting, block, metric, *against, sd, (permuted or {}).get(metric.key))
+        classes = sum(m.name == metric.name for m in compared)
+        rows.append(
+            largest_row(setting, block, metric, resampled, eligible[metric.key], sd, classes)
+        )
     return rows
+
+
+def _no_gaps(block: Block, metric: Metric) -> str | None:
+    """Why a metric has no gaps in this combination."""
+    if metric.name in RANGE_LIMITED and "age" in block.grouping.names:
+        return "range_restricted"
+    return "single_group" if len(usable_groups(block, metric)) < 2 else None
 
 
 def listed_pairs(gaps: Sequence[AnyGap]) -> list[AnyGap]:
@@ -95,203 +94,155 @@ def listed_pairs(gaps: Sequence[AnyGap]) -> list[AnyGap]:
     ]
 
 
-def _chosen_pairs(
-    setting: Setting, block: Block, value: FloatArray, usable: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Pairs in text order: all of them for at most 12 groups, else the 20 largest gaps."""
-    text = sorted(usable, key=lambda g: tuple(map(str, block.grouping.groups[g])))
-    first, second = np.triu_indices(len(text), 1)
-    i, j = np.array(text)[first], np.array(text)[second]
-    if len(usable) > MAX_GROUPS_FOR_PAIRS and not setting.all_pairs:
-        gap = np.abs(value[i] - value[j])
-        order = np.argsort(-np.round(gap, 12), kind="stable")[:N_LARGEST]
-        i, j = i[order], j[order]
-    return i, j
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What the rows of some contrasts of one metric have in common; ``j`` -1 is the rest."""
+
+    i: IntArray
+    j: IntArray
+    who: tuple[Persons, Persons]
+    n: tuple[FloatArray, FloatArray]
+    few: BoolArray
+    family: str
 
 
 def _pair_rows(
-    setting: Setting, block: Block, metric: Metric, i: IntArray, j: IntArray
+    setting: Setting,
+    block: Block,
+    metric: Metric,
+    listed: Listed,
+    adjusted: Adjusted,
+    sd: float | None,
 ) -> list[AnyGap]:
-    n, who = faces(setting, metric, block.panels.groups), block.who[metric.key][0]
-    sides = _Sides(i, j, who.take(i), who.take(j), n[i], n[j])
+    n = faces(setting, metric, block.panels.groups)
+    counts = n[listed.i], n[listed.j]
+    common = _Rows(
+        listed.i, listed.j, listed.who, counts, listed.few, _family(block, metric, "/pairs")
+    )
+    method = _method(metric)
+    rows = _rows(setting, block, metric, common, listed.difference, "difference", method)
+    found: list[AnyGap] = [
+        PairGap(kind="difference", **row) for row in _extended(rows, adjusted, sd)
+    ]
+    if listed.ratio is not None:
+        method = "mover_wilson" if metric.interval == "wilson" else method
+        rows = _rows(setting, block, metric, common, listed.ratio, "ratio", f"{method} (log)")
+        found += [PairGap(kind="ratio", **row) for row in rows]
+    return found
+
+
+def _rest_rows(
+    setting: Setting,
+    block: Block,
+    metric: Metric,
+    rest: Rest,
+    adjusted: Adjusted,
+    sd: float | None,
+    permuted: Permuted | None,
+) -> list[AnyGap]:
+    n = tuple(
+        faces(setting, metric, p)[rest.groups] for p in (block.panels.groups, block.panels.rest)
+    )
+    j = np.full(len(rest.groups), -1)
+    common = _Rows(rest.groups, j, rest.who, (n[0], n[1]), rest.few, _family(block, metric))
+    own = without(rest.own, rest.few)
+    rows = _rows(setting, block, metric, common, own, "vs_rest", _method(metric))
+    rows = _extended(rows, adjusted, sd)
+    if permuted is not None:
+        for row, g, tested in zip(rows, rest.groups, rest.tested, strict=True):
+            if tested and permuted.p is not None:
+                row["p_permutation"] = float(permuted.p[g])
+            row["note"] = _joined(row["note"], permuted.note)
+    return [RestGap(kind="vs_rest", **row) for row in rows]
+
+
+def _family(block: Block, metric: Metric, which: str = "") -> str:
+    return f"{metric.name}/{','.join(block.grouping.names)}{which}"
+
+
+def _method(metric: Metric) -> str:
     if metric.quantile is not None:
-        q = block.quantiles[metric.key]
-        shifted = q.value + q.replicates - q.grid
-        found = _sampled(shifted[:, i], shifted[:, j], q.value[i], q.value[j])
-        rows = _rows(setting, block, metric, sides, found[0], "difference", "percentile")
-        return rows + _rows(setting, block, metric, sides, found[1], "ratio", "percentile (log)")
-    a, b, var, few = _pair_estimates(setting, block, metric, i, j)
-    method = "score_neff" if metric.interval == "wilson" else "cluster_t"
-    gap = _without(difference(metric.interval, a, b, var), few)
-    rows = _rows(setting, block, metric, sides, gap, "difference", method, few=few)
-    if metric.has_ratio:
-        ratio = _exp(_without(log_ratio(metric.interval, a, b, var), few), a.value, b.value)
-        method = "mover_wilson" if metric.interval == "wilson" else "cluster_t"
-        rows += _rows(setting, block, metric, sides, ratio, "ratio", f"{method} (log)", few=few)
+        return "percentile"
+    return "score_neff" if metric.interval == "wilson" else "cluster_t"
+
+
+def _extended(
+    rows: list[dict[str, Any]], adjusted: Adjusted, sd: float | None
+) -> list[dict[str, Any]]:
+    """Rows with what their family makes of them, and the size of the effect."""
+    for k, row in enumerate(rows):
+        row["p_adjusted"] = float(adjusted.p[k])
+        row["low_adjusted"] = float(adjusted.low[k])
+        row["high_adjusted"] = float(adjusted.high[k])
+        row["min_detectable"] = float(adjusted.detectable[k])
+        row["effect_size"] = None if sd is None else row["value"] / sd
+        row["note"] = _joined(row["note"], adjusted.notes[k])
     return rows
 
 
-def _pair_estimates(
-    setting: Setting, block: Block, metric: Metric, i: IntArray, j: IntArray
-) -> tuple[Estimates, Estimates, FloatArray, BoolArray]:
-    """Estimates of both sides, on the classes that both have where the metric is a class mean."""
-    e, who = block.estimates[metric.key], block.who[metric.key][0]
-    if not metric.masked:
-        cov = covariance_of(block, metric)[i, j]
-        a, b = e.take(i), e.take(j)
-        return a, b, np.maximum(a.var + b.var - 2 * cov, 0), np.zeros(len(i), dtype=np.bool_)
-    here, _, scarce, _ = class_support(block, setting)
-    joint = here[i] & here[j]
-    groups = block.panels.groups
-    a, slope_a = estimate(metric, setting.layout, groups.take(i), who.take(i), joint)
-    b, slope_b = estimate(metric, setting.layout, groups.take(j), who.take(j), joint)
-    cov = _pair_covariance(block, metric, i, j, slope_a, slope_b)
-    few = np.asarray((joint & (scarce[i] | scarce[j])).any(axis=1), dtype=np.bool_)
-    return a, b, np.maximum(a.var + b.var - 2 * cov, 0), few
-
-
-def _pair_covariance(
-    block: Block, metric: Metric, i: IntArray, j: IntArray, slope_a: FloatArray, slope_b: FloatArray
-) -> FloatArray:
-    if block.panels.cross is None:
-        return np.zeros(len(i))
-    found = pair_covariances(block.grouped, block.moments.shares, i, j, slope_a, slope_b)
-    m = block.who[metric.key][0].m
-    factor = np.sqrt(m / np.maximum(m - 1, 1))
-    return found * factor[i] * factor[j]
-
-
-def _rest_rows(setting: Setting, block: Block, metric: Metric, usable: IntArray) -> list[AnyGap]:
-    here, there = (who.take(usable) for who in block.who[metric.key])
-    n_a = faces(setting, metric, block.panels.groups)[usable]
-    n_b = faces(setting, metric, block.panels.rest)[usable]
-    sides = _Sides(usable, np.full(len(usable), -1), here, there, n_a, n_b)
-    if metric.quantile is not None:
-        q = block.quantiles[metric.key]
-        a = q.value[usable] + (q.replicates - q.grid)[:, usable]
-        b = q.rest[usable] + (q.rest_replicates - q.rest_grid)[:, usable]
-        gap, _ = _sampled(a, b, q.value[usable], q.rest[usable])
-        return _rows(setting, block, metric, sides, gap, "vs_rest", "percentile")
-    few = np.zeros(len(usable), dtype=np.bool_)
-    if metric.masked:
-        support, rest_support, scarce, rest_scarce = class_support(block, setting)
-        joint = (support & rest_support)[usable]
-        groups, rest = block.panels.groups.take(usable), block.panels.rest.take(usable)
-        a_, slope = estimate(metric, setting.layout, groups, here, joint)
-        b_, rest_slope = estimate(metric, setting.layout, rest, there, joint)
-        lacking = joint & (scarce | rest_scarce)[usable]
-        few = np.asarray(lacking.any(axis=1), dtype=np.bool_)
-    else:
-        a_, b_ = block.estimates[metric.key].take(usable), block.rest[metric.key].take(usable)
-        slope, rest_slope = block.slopes[metric.key], block.rest_slopes[metric.key]
-        slope, rest_slope = slope[usable], rest_slope[usable]
-    cross = block.panels.cross
-    part = replace(block.panels, cross=None if cross is None else cross[usable])
-    cov = rest_covariance(replace(block, panels=part), slope, rest_slope, (here, there))
-    var = np.maximum(a_.var + b_.var - 2 * cov, 0)
-    gap = _without(difference(metric.interval, a_, b_, var), few)
-    method = "score_neff" if metric.interval == "wilson" else "cluster_t"
-    return _rows(setting, block, metric, sides, gap, "vs_rest", method, few=few)
-
-
-def _sampled(
-    a: FloatArray, b: FloatArray, value_a: FloatArray, value_b: FloatArray
-) -> tuple[Contrast, Contrast]:
-    """Difference and ratio of quantiles from their replicates (B, pairs)."""
-    found = []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cases = ((a - b, value_a - value_b), (np.log(a / b), np.log(value_a / value_b)))
-    for samples, value in cases:
-        value = np.where(np.isfinite(value), value, np.nan)
-        samples = np.where(np.isfinite(samples), samples, np.nan)
-        low, high, low_90, high_90 = percentile_limits(samples)
-        p = np.array(
-            [
-                order_p(s[~np.isnan(s)]) if not np.isnan(x) else np.nan
-                for s, x in zip(samples.T, low, strict=True)
-            ]
-        )
-        found.append(Contrast(value, low, high, low_90, high_90, p))
-    return found[0], _exp(found[1], value_a, value_b)
-
-
-def _exp(c: Contrast, a: FloatArray, b: FloatArray) -> Contrast:
-    """A log ratio as a ratio; a numerator of 0 keeps its value but has no interval."""
-    value = np.where((a == 0) & (b > 0), 0.0, np.exp(c.value))
-    return Contrast(value, np.exp(c.low), np.exp(c.high), np.exp(c.low_90), np.exp(c.high_90), c.p)
-
-
-def _without(c: Contrast, bad: BoolArray) -> Contrast:
-    """A contrast whose intervals are not to be trusted in some rows."""
-
-    def hidden(x: FloatArray) -> FloatArray:
-        return np.where(bad, np.nan, x)
-
-    return Contrast(
-        c.value, hidden(c.low), hidden(c.high), hidden(c.low_90), hidden(c.high_90), hidden(c.p)
-    )
+def _joined(*notes: str | None) -> str | None:
+    parts = [part for note in notes if note for part in note.split("; ")]
+    return "; ".join(dict.fromkeys(parts)) or None
 
 
 def _rows(
     setting: Setting,
     block: Block,
     metric: Metric,
-    sides: _Sides,
+    common: _Rows,
     c: Contrast,
     kind: str,
     method: str,
-    few: BoolArray | None = None,
-) -> list[AnyGap]:
+) -> list[dict[str, Any]]:
     by_age = metric.name == "bias" and "age" in block.grouping.names
-    rows: list[AnyGap] = []
-    for row in range(len(sides.i)):
-        small = min(sides.who_a.m[row], sides.who_b.m[row]) < setting.min_n
+    who_a, who_b = common.who
+    rows: list[dict[str, Any]] = []
+    for row in range(len(common.i)):
+        small = min(who_a.m[row], who_b.m[row]) < setting.min_n
+        uneven = min(who_a.effective[row], who_b.effective[row]) < MIN_EFFECTIVE
         bare = np.isnan(c.low[row]) or np.isnan(c.high[row])
         notes = [
-            _gap_note(metric, c, sides, row, kind, few=few is not None and bool(few[row])),
-            "below_min_n" if small else None,
+            _gap_note(metric, c, common, row, kind),
+            "below_min_n" if small else "low_m_eff" if uneven else None,
             "regression_to_mean" if by_age else None,
         ]
         content = {
             "metric": metric.name,
             "class": metric.class_,
             "attributes": list(block.grouping.names),
-            "a": block.grouping.label(int(sides.i[row])),
+            "a": block.grouping.label(int(common.i[row])),
             "value": float(c.value[row]),
             "low": float(c.low[row]) if not bare else None,
             "high": float(c.high[row]) if not bare else None,
             "low_90": float(c.low_90[row]) if not bare else None,
             "high_90": float(c.high_90[row]) if not bare else None,
             "method": None if bare else method,
-            "p": None if small else float(c.p[row]),
-            "family": f"{metric.name}/{','.join(block.grouping.names)}",
-            "n_a": round(sides.n_a[row]),
-            "n_b": round(sides.n_b[row]),
-            "n_subjects_a": round(sides.who_a.m[row]),
-            "n_subjects_b": round(sides.who_b.m[row]),
-            "note": "; ".join(note for note in notes if note) or None,
+            "p": None if small or uneven else float(c.p[row]),
+            "family": common.family,
+            "n_a": round(common.n[0][row]),
+            "n_b": round(common.n[1][row]),
+            "n_subjects_a": round(who_a.m[row]),
+            "n_subjects_b": round(who_b.m[row]),
+            "note": _joined(*notes),
         }
-        if kind == "vs_rest":
-            rows.append(RestGap(kind="vs_rest", **content))
-        else:
-            b = block.grouping.label(int(sides.j[row]))
-            rows.append(PairGap(kind=kind, b=b, **content))
+        if common.j[row] >= 0:
+            content["b"] = block.grouping.label(int(common.j[row]))
+        rows.append(content)
     return rows
 
 
-def _gap_note(
-    metric: Metric, c: Contrast, sides: _Sides, row: int, kind: str, *, few: bool
-) -> str | None:
+def _gap_note(metric: Metric, c: Contrast, common: _Rows, row: int, kind: str) -> str | None:
+    who_a, who_b = common.who
     if np.isnan(c.value[row]):
         return "denominator_near_zero" if kind == "ratio" else "undefined_group"
     if not (np.isnan(c.low[row]) or np.isnan(c.high[row])):
         return None
-    if few:
+    if common.few[row]:
         return "few_per_class"
     if kind == "ratio" and c.value[row] == 0:
         return "zero_value"
-    if min(sides.who_a.m[row], sides.who_b.m[row]) <= 1:
+    if min(who_a.m[row], who_b.m[row]) <= 1:
         return "one_subject"
-    if min(sides.who_a.effective[row], sides.who_b.effective[row]) < 2 and metric.quantile is None:
+    if min(who_a.effective[row], who_b.effective[row]) < 2 and metric.quantile is None:
         return "few_effective"
     return "zero_variance" if metric.quantile is None else "too_few_replicates"

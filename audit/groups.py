@@ -84,7 +84,7 @@ def attribute(predictions: Predictions, name: str, edges: Sequence[float] | None
         There is no such column, or it has thousands of values and so is an id.
     """
     if name == "age":
-        ages = _ages(predictions)
+        ages = known_ages(predictions)
         if ages is not None:
             return _age_attribute(ages, edges)
     frame = predictions.other
@@ -122,7 +122,8 @@ def _factorized(column: pd.Series, place: str) -> tuple[IntArray, Sequence[str]]
     return compact[found], [str(values[i]) for i in used]
 
 
-def _ages(predictions: Predictions) -> AgeColumn | None:
+def known_ages(predictions: Predictions) -> AgeColumn | None:
+    """The true ages of a table: of the task, or of a column that reads as ages."""
     if predictions.task == "age":
         return predictions.truth
     if "age" not in predictions.other.columns:

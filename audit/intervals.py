@@ -102,7 +102,8 @@ def _share(odds: FloatArray) -> FloatArray:
     return np.where(np.isinf(odds), 1.0, odds / (1 + odds))
 
 
-def _welch_df(a: Estimates, b: Estimates) -> FloatArray:
+def welch_df(a: Estimates, b: Estimates) -> FloatArray:
+    """Degrees of freedom of a difference (Welch, 1947, doi:10.1093/biomet/34.1-2.28)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return (a.var + b.var) ** 2 / (a.var**2 / a.df + b.var**2 / b.df)
 
@@ -116,7 +117,7 @@ def _t_contrast(value: FloatArray, var: FloatArray, df: FloatArray) -> Contrast:
     return Contrast(value, value - half, value + half, value - half_90, value + half_90, p)
 
 
-def _correlation(a: Estimates, b: Estimates, var_difference: FloatArray) -> FloatArray:
+def correlation(a: Estimates, b: Estimates, var_difference: FloatArray) -> FloatArray:
     """Correlation of two estimates that may share persons."""
     product = np.sqrt(a.var * b.var)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -282,13 +283,13 @@ def _score_contrast(a: Estimates, b: Estimates, rho: FloatArray) -> Contrast:
 def difference(kind: Interval, a: Estimates, b: Estimates, var_difference: FloatArray) -> Contrast:
     """M(a) - M(b), where ``var_difference`` comes from each person's influence on it."""
     if kind == "wilson":
-        return _score_contrast(a, b, _correlation(a, b, var_difference))
-    return _t_contrast(a.value - b.value, var_difference, _welch_df(a, b))
+        return _score_contrast(a, b, correlation(a, b, var_difference))
+    return _t_contrast(a.value - b.value, var_difference, welch_df(a, b))
 
 
 def log_ratio(kind: Interval, a: Estimates, b: Estimates, var_difference: FloatArray) -> Contrast:
     """The log of M(a) / M(b); NaN where either is 0 or the denominator's interval reaches 0."""
-    rho = _correlation(a, b, var_difference)
+    rho = correlation(a, b, var_difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.log(a.value) - np.log(b.value)
         value = np.where(np.isfinite(value), value, np.nan)
@@ -298,7 +299,7 @@ def log_ratio(kind: Interval, a: Estimates, b: Estimates, var_difference: FloatA
         xb = replace(b, var=b.var / b.value**2)
         near = b.value - critical(b.df, b.normal, 0.95) * np.sqrt(b.var) <= 0
     var = xa.var + xb.var - 2 * rho * np.sqrt(xa.var * xb.var)
-    return _t_contrast(np.where(near, np.nan, value), var, _welch_df(xa, xb))
+    return _t_contrast(np.where(near, np.nan, value), var, welch_df(xa, xb))
 
 
 def order_rank(n: int, tail: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,22 @@ import numpy.typing as npt
 from audit.block import Block, Setting, class_support, covariance_of, faces, values_of
 from audit.bootstrap import Replicates
 from audit.estimates import covariances, estimate
+from audit.families import LEVEL, MIN_REPLICATES, defined
 from audit.intervals import Estimates
 from audit.metrics.core import Metric
-from audit.ranges import all_pairs, choose, cross_fitted, max_t, projection, projection_p
+from audit.ranges import (
+    Pairs,
+    all_pairs,
+    choose,
+    cross_fitted,
+    pair_maxima,
+    projection,
+    projection_p,
+)
+from audit.replicated import moved
+from audit.rest import Rest, enough
 from audit.rows import RangeGap
-from audit.values import MIN_REPLICATES
+from audit.sampled import sampled_estimates
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -24,25 +35,93 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Bootstrap and fold values of the eligible groups of one block, by ``metric.key``."""
+    """Bootstrap and fold values of one block, by ``metric.key``.
+
+    ``eligible`` are the groups that may be worst or best, with replicates and fold values; ``rest``
+    are the contrasts with everyone else, and ``rest_t`` (B, m) their statistic in every replicate.
+    """
 
     eligible: Mapping[str, IntArray]
-    boot: Mapping[str, Replicates]
-    train: Mapping[str, FloatArray]
-    test: Mapping[str, FloatArray]
+    rest: Mapping[str, Rest]
+    boot: dict[str, Replicates] = field(default_factory=dict)
+    train: dict[str, FloatArray] = field(default_factory=dict)
+    test: dict[str, FloatArray] = field(default_factory=dict)
+    rest_t: dict[str, FloatArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Eligible:
+    """All pairs of the groups ``chosen`` that are tested against each other, and who is not.
+
+    ``maxima`` (B,) is the largest absolute statistic over them in every replicate, NaN where
+    undefined. ``left_out`` counts the groups with a value that are in no test, by note.
+    """
+
+    chosen: IntArray
+    pairs: Pairs
+    estimates: Estimates
+    maxima: FloatArray | None
+    left_out: Mapping[str, int]
+    classes: BoolArray | None
 
 
 def eligible_groups(setting: Setting, block: Block, metric: Metric) -> IntArray:
-    """Groups that may be worst or best: known, defined, and with at least min_n persons.
+    """Groups that stand in a spread over all groups: known, defined, with at least min_n persons.
 
     A mean over classes also needs every class, right and wrong in 5 persons: the same for all.
     """
-    enough = block.who[metric.key][0].m >= setting.min_n
     defined = ~np.isnan(values_of(block, metric))
     if metric.masked:
         here, _, scarce, _ = class_support(block, setting)
         defined &= (here & ~scarce)[:, here.any(axis=0)].all(axis=1)
-    return np.flatnonzero(block.grouping.known & defined & enough)
+    large = block.who[metric.key][0].m >= setting.min_n
+    return np.flatnonzero(block.grouping.known & defined & large)
+
+
+def tested_groups(setting: Setting, block: Block, metric: Metric) -> IntArray:
+    """Groups that may be worst or best: those of a spread that have 20 effective persons too."""
+    found = eligible_groups(setting, block, metric)
+    return found[enough(setting, block.who[metric.key][0].take(found))]
+
+
+def eligible_pairs(
+    setting: Setting, block: Block, metric: Metric, resampled: Resampled
+) -> Eligible:
+    """The family of all pairs of one metric."""
+    chosen = resampled.eligible[metric.key]
+    e, cov, classes = range_estimates(setting, block, metric, chosen)
+    boot, maxima = resampled.boot.get(metric.key), None
+    unstable = 0
+    if boot is not None and setting.n_boot and len(chosen) > 1:
+        moves = moved(metric.interval, e, boot)
+        stable = np.flatnonzero(~moves.unstable)
+        unstable = len(chosen) - len(stable)
+        if unstable:
+            chosen, e, cov, moves = (
+                chosen[stable],
+                e.take(stable),
+                cov[np.ix_(stable, stable)],
+                moves.take(stable),
+            )
+    pairs = all_pairs(metric.interval, e, cov)
+    if boot is not None and setting.n_boot and len(chosen) > 1:
+        maxima = pair_maxima(pairs, moves)
+    left_out = _left_out(setting, block, metric, len(resampled.eligible[metric.key]))
+    if unstable:
+        left_out["unstable_replicates"] = unstable
+    return Eligible(chosen, pairs, e, maxima, left_out, classes)
+
+
+def _left_out(setting: Setting, block: Block, metric: Metric, n_eligible: int) -> dict[str, int]:
+    """How many known groups with persons are in no test, by the reason."""
+    who = block.who[metric.key][0]
+    present = block.grouping.known & (who.m > 0)
+    counts = {"below_min_n": present & (who.m < setting.min_n)}
+    counts["low_m_eff"] = present & ~counts["below_min_n"] & ~enough(setting, who)
+    found = {note: int(where.sum()) for note, where in counts.items()}
+    more = int(present.sum()) - sum(found.values()) - n_eligible
+    found["few_per_class" if metric.masked else "undefined_group"] = more
+    return {note: count for note, count in found.items() if count}
 
 
 def range_row(
@@ -66,14 +145,11 @@ def range_estimates(
     """Estimates and covariance of the eligible groups, on the classes that all of them have."""
     if metric.quantile is not None:
         q = block.quantiles[metric.key]
-        sampled = q.replicates[:, chosen]
-        var = (
-            np.nanvar(sampled, axis=0, ddof=1) if len(sampled) > 1 else np.full(len(chosen), np.nan)
-        )
-        far = np.full(len(chosen), np.inf)
-        plain = np.zeros(len(chosen), dtype=np.bool_)
-        e = Estimates(q.value[chosen], var, far, far, plain, far, far)
-        return e, np.zeros((len(chosen),) * 2), None
+        sampled = (q.replicates - q.grid)[:, chosen]
+        e, cov = sampled_estimates(q.value[chosen], sampled), np.zeros((len(chosen),) * 2)
+        if block.panels.cross is not None and len(sampled) > 1 and not np.isnan(sampled).any():
+            cov = np.cov(sampled, rowvar=False).reshape(cov.shape)
+        return e, cov, None
     if not metric.masked:
         cov = covariance_of(block, metric)[np.ix_(chosen, chosen)]
         return block.estimates[metric.key].take(chosen), cov, None
@@ -91,12 +167,24 @@ def range_estimates(
     return e, cov, common
 
 
-def largest_row(setting: Setting, block: Block, metric: Metric, resampled: Resampled) -> RangeGap:
-    """The row of the worst and the best group (or of the largest and smallest bias)."""
-    chosen = resampled.eligible[metric.key]
+def largest_row(
+    setting: Setting,
+    block: Block,
+    metric: Metric,
+    resampled: Resampled,
+    tested: Eligible,
+    sd: float | None,
+    n_classes: int,
+) -> RangeGap:
+    """The row of the worst and the best group (or of the largest and smallest bias).
+
+    Its interval holds for all groups together; the adjusted one for all ``n_classes`` of the metric
+    too, by Bonferroni.
+    """
+    chosen, e = tested.chosen, tested.estimates
     if len(chosen) < 2:
-        return range_row(block, metric, None, "few_per_class" if metric.masked else "below_min_n")
-    e, cov, _ = range_estimates(setting, block, metric, chosen)
+        reasons = list(tested.left_out) or ["single_group"]
+        return range_row(block, metric, None, "; ".join(reasons))
     who, n = block.who[metric.key][0], faces(setting, metric, block.panels.groups)
     names = [str(block.grouping.groups[g]) for g in chosen]
     top = choose(e.value, who.m[chosen], names, largest=True)
@@ -113,41 +201,39 @@ def largest_row(setting: Setting, block: Block, metric: Metric, resampled: Resam
         "n_subjects_b": round(who.m[b]),
     }
     if metric.key in resampled.train:
-        content["debiased"] = cross_fitted(resampled.train[metric.key], resampled.test[metric.key])
-    boot = resampled.boot.get(metric.key)
-    note = _projected(setting, metric, e, cov, boot, content)
-    left_out = int((block.grouping.known & (who.m > 0)).sum()) - len(chosen)
-    reason = "few_per_class" if metric.masked else "below_min_n"
-    skipped = f"{reason}: {left_out} groups left out" if left_out else None
+        at = np.searchsorted(resampled.eligible[metric.key], chosen)
+        folds = (part[metric.key][:, at] for part in (resampled.train, resampled.test))
+        content["debiased"] = cross_fitted(*folds)
+    content["effect_size"] = None if sd is None else abs(float(e.value[worst] - e.value[best])) / sd
+    notes = [_projected(metric, tested, n_classes, content)]
+    notes += [f"{note}: {count} groups left out" for note, count in tested.left_out.items()]
     by_age = "age" in block.grouping.names and metric.name == "bias"
-    notes = [note, skipped, "regression_to_mean" if by_age else None]
+    notes += ["regression_to_mean" if by_age else None]
     return range_row(block, metric, content, "; ".join(x for x in notes if x) or None)
 
 
 def _projected(
-    setting: Setting,
-    metric: Metric,
-    e: Estimates,
-    cov: FloatArray,
-    boot: Replicates | None,
-    content: dict[str, object],
+    metric: Metric, tested: Eligible, n_classes: int, content: dict[str, object]
 ) -> str | None:
-    """Add the projection interval and its p; returns the note where there is none."""
-    kind = "t" if metric.interval not in {"wilson"} else metric.interval
+    """Add the projection intervals and their p; returns the note where there are none."""
+    e = tested.estimates
     if metric.interval != "wilson" and not (e.var > 0).all():
         return "too_few_replicates" if metric.quantile is not None else "zero_variance"
     if np.isnan(e.df).any():
         return "few_effective"
-    t_star = None
-    if boot is not None and setting.n_boot:
-        t_star = max_t(kind, e, cov, boot.values, boot.variances)
-        if t_star is None:
+    maxima = None
+    if tested.maxima is not None:
+        maxima = defined(tested.maxima)
+        if maxima is None:
             return "unstable_replicates"
-        if len(t_star) < MIN_REPLICATES:
+        if len(maxima) < MIN_REPLICATES:
             return "too_few_replicates"
-    pairs = all_pairs(e, cov)
-    content["low"], content["high"] = projection(kind, pairs, t_star, 0.95)
-    content["low_90"], content["high_90"] = projection(kind, pairs, t_star, 0.90)
-    content["p"] = projection_p(kind, pairs, t_star)
-    content["method"] = "projection (max-T)" if t_star is not None else "projection (Bonferroni)"
+    pairs, p = tested.pairs, projection_p(tested.pairs, maxima)
+    level = 1 - (1 - LEVEL) / n_classes
+    content |= dict(zip(("low", "high"), projection(pairs, maxima, LEVEL), strict=True))
+    content |= dict(zip(("low_90", "high_90"), projection(pairs, maxima, 0.90), strict=True))
+    joint = projection(pairs, maxima, level)
+    content["low_adjusted"], content["high_adjusted"] = joint
+    content["p"], content["p_adjusted"] = p, min(1.0, p * n_classes)
+    content["method"] = "projection (max-T)" if maxima is not None else "projection (Bonferroni)"
     return None

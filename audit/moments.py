@@ -249,9 +249,9 @@ def tally(grouped: GroupedSums, known: BoolArray, coefficients: FloatArray) -> T
 
 
 def _one(grouped: GroupedSums, known: BoolArray, row: FloatArray) -> tuple[FloatArray | float, ...]:
-    amount = _amounts(grouped.values, row)
+    amount = linear_sums(grouped.values, row)
     if (row < 0).any():
-        size = _amounts(grouped.values, np.abs(row))
+        size = linear_sums(grouped.values, np.abs(row))
         amount = np.where(np.abs(amount) <= _TOLERANCE * size, 0.0, amount)
 
     def by_group(values: npt.NDArray[Any]) -> FloatArray:
@@ -274,7 +274,8 @@ def _one(grouped: GroupedSums, known: BoolArray, row: FloatArray) -> tuple[Float
     )
 
 
-def _amounts(values: Values, coefficients: FloatArray) -> FloatArray:
+def linear_sums(values: Values, coefficients: FloatArray) -> FloatArray:
+    """One linear combination of the sums of every entry, (entries,)."""
     if isinstance(values, csr_array):
         return np.asarray(values @ coefficients)
     used = np.flatnonzero(coefficients)

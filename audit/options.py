@@ -51,6 +51,7 @@ class Options:
     reference: Mapping[str, float] | None
     slices: bool
     slice_by: tuple[str, ...]
+    permute_within: Literal["age"] | None
     run: RunInfo | None
 
 
@@ -73,6 +74,7 @@ def checked_options(
     reference: Mapping[str, float] | None = None,
     slices: bool = True,
     slice_by: Sequence[str] = (),
+    permute_within: Literal["age"] | None = None,
     run: RunInfo | None = None,
 ) -> Options:
     """The options of an audit, with their defaults.
@@ -90,6 +92,8 @@ def checked_options(
         raise InputError(f"--pairs {pairs!r}: must be auto or all")
     if adjust not in get_args(Adjust):
         raise InputError(f"--adjust {adjust!r}: must be one of {', '.join(get_args(Adjust))}")
+    if permute_within not in {None, "age"}:
+        raise InputError(f"--permute-within {permute_within!r}: must be age")
     if age_bands is not None and (
         len(age_bands) == 0
         or not all(map(math.isfinite, age_bands))
@@ -120,6 +124,7 @@ def checked_options(
         reference=None if reference is None else dict(reference),
         slices=slices,
         slice_by=tuple(slice_by),
+        permute_within=permute_within,
         run=run,
     )
 
@@ -177,4 +182,5 @@ def setting_of(
         options.pairs == "all",
         options.adjust,
         counted,
+        options.stated.primary,
     )

@@ -16,13 +16,12 @@ from audit.metrics.core import Metric
 from audit.paired import Pair, Places, all_groups, sides_of, totals_of
 from audit.paired_family import Resampling
 from audit.paired_tests import AnySides, QuantileSides
+from audit.verdict import MIN_EFFECTIVE
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 FEW_PER_CLASS = 10
 """Persons who must show a class before a mean over classes gets an interval."""
-
-MIN_EFFECTIVE = 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import possible
+from audit.families import MIN_REPLICATES
 from audit.intervals import Limits
 from audit.metrics.core import Metric
 from audit.paired import Places, totals_of
-from audit.paired_block import MIN_EFFECTIVE, PairedBlock
+from audit.paired_block import PairedBlock
 from audit.paired_family import Together
 from audit.paired_tests import AnySides, QuantileSides, Statistic
-from audit.values import MIN_REPLICATES
+from audit.verdict import MIN_EFFECTIVE
 
 BoolArray = npt.NDArray[np.bool_]
 

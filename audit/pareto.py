@@ -21,16 +21,16 @@ from audit.block import Setting, build_block
 from audit.comparison import Missing, ParetoPoint
 from audit.groups import Grouping
 from audit.intervals import Contrast
-from audit.largest import largest_row
+from audit.largest import eligible_pairs, largest_row
 from audit.metrics.core import Metric
 from audit.paired import Sides, all_groups, sides_of
-from audit.paired_block import MIN_EFFECTIVE
 from audit.paired_sums import Reading, RunSums, on_faces_of_all, pair_of
 from audit.paired_tests import between_runs
 from audit.resample import Weightings, resample, weightings
 from audit.rows import MetricRow, RangeGap
 from audit.units import bucketed, group_sums
 from audit.values import metric_rows
+from audit.verdict import MIN_EFFECTIVE
 
 FloatArray = npt.NDArray[np.float64]
 HEADLINES: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -123,7 +123,9 @@ def _point(
     row = metric_rows(setting, whole, (), {})[0]
     # persons have the same weights in every run, so the runs' gaps are resampled together
     own = replace(weights, sums=bucketed(sums))
-    return _Point(row, largest_row(setting, block, metric, resample(setting, block, own)))
+    resampled = resample(setting, block, own)
+    tested = eligible_pairs(setting, block, metric, resampled)
+    return _Point(row, largest_row(setting, block, metric, resampled, tested, None, 1))
 
 
 def _looks_better(metric: Metric, own: _Point, other: _Point) -> bool:

@@ -11,112 +11,85 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr
 
+from audit.contrasts import Sides, analytic_critical, analytic_p, limits_at, statistic
+from audit.families import Hypotheses, against
 from audit.hashing import FloatArray
-from audit.intervals import (
-    Estimates,
-    critical,
-    order_rank,
-    proportions,
-    score_critical,
-    score_limits,
-    score_p,
-    score_z,
-)
+from audit.intervals import Estimates
 from audit.metrics.core import Interval
+from audit.replicated import Moved, replicated
 
 IntArray = npt.NDArray[np.int64]
-_UNSTABLE = 0.01
 _CANDIDATES = 100
-_SLACK = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """All pairs i < j of the eligible groups: estimates of both sides and their correlation."""
+    """All pairs i < j of some groups, by index, and their contrasts."""
 
     i: IntArray
     j: IntArray
-    a: Estimates
-    b: Estimates
-    rho: FloatArray
-    var: FloatArray
-    df: FloatArray
+    sides: Sides
 
 
-def all_pairs(e: Estimates, covariance: FloatArray) -> Pairs:
-    """Every pair of groups with the variance of its difference."""
+def all_pairs(kind: Interval, e: Estimates, covariance: FloatArray) -> Pairs:
+    """Every pair of groups with the covariance of its sides."""
     i, j = np.triu_indices(len(e.value), 1)
-    a, b, cov = e.take(i), e.take(j), covariance[i, j]
-    var = np.maximum(a.var + b.var - 2 * cov, 0)
-    product = np.sqrt(a.var * b.var)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rho = np.where(product > 0, np.clip(cov / product, -1, 1), 0.0)
-        df = (a.var + b.var) ** 2 / (a.var**2 / a.df + b.var**2 / b.df)
-    return Pairs(i, j, a, b, rho, var, df)
+    return Pairs(i, j, Sides(kind, e.take(i), e.take(j), covariance[i, j]))
 
 
-def max_t(
-    kind: Interval,
-    e: Estimates,
-    covariance: FloatArray,
-    values: FloatArray,
-    variances: FloatArray | None,
-) -> FloatArray | None:
-    """Max over pairs of |T*| in every replicate, studentised per replicate, shape (<= B,).
-
-    ``None`` when more than 1 % of the replicates are undefined.
-    """
-    good = ~np.isnan(values).any(axis=1)
-    if len(values) == 0 or (~good).mean() > _UNSTABLE:
-        return None
-    values = values[good]
-    if kind == "wilson":
-        centre = float(np.average(e.value, weights=e.n_eff))
-        shrunk = (values * e.n_eff + 2 * centre) / (e.n_eff + 2)
-        spread = shrunk * (1 - shrunk) / e.n_eff
-    elif variances is None:
-        spread = np.broadcast_to(e.var, values.shape)
-    else:
-        spread = variances[good]
-    moved, scale = values - e.value, np.sqrt(spread)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        product = np.sqrt(np.outer(e.var, e.var))
-        rho = np.where(product > 0, np.clip(covariance / product, -1, 1), 0.0)
-    largest = np.zeros(len(values))
-    for g in range(len(e.value) - 1):
-        other = slice(g + 1, None)
-        var = spread[:, [g]] + spread[:, other]
-        if rho[g, other].any():
-            var = var - 2 * rho[g, other] * scale[:, [g]] * scale[:, other]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(moved[:, [g]] - moved[:, other]) / np.sqrt(np.maximum(var, 0))
-        largest = np.fmax(largest, np.fmax.reduce(t, axis=1, initial=0.0))
-    return largest
+def pair_maxima(pairs: Pairs, moves: Moved) -> FloatArray:
+    """The largest absolute statistic over all pairs in every replicate; NaN where undefined."""
+    n = moves.shift.shape[1]
+    largest = np.zeros(len(moves.shift))
+    start = 0
+    for g in range(n - 1):
+        index = np.arange(start, start := start + n - 1 - g)
+        one, others = moves.take(np.array([g])), moves.take(np.arange(g + 1, n))
+        t = np.abs(replicated(pairs.sides.take(index), one, others))
+        largest = np.maximum(largest, t.max(axis=1))
+    return np.where(np.isfinite(largest), largest, np.nan)
 
 
-def projection(
-    kind: Interval, pairs: Pairs, t_star: FloatArray | None, level: float
-) -> tuple[float, float]:
+def pair_tests(pairs: Pairs, maxima: FloatArray | None) -> Hypotheses:
+    """The family of all pairs."""
+    return Hypotheses(statistic(pairs.sides), analytic_p(pairs.sides), maxima)
+
+
+def projection(pairs: Pairs, maxima: FloatArray | None, level: float) -> tuple[float, float]:
     """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|.
 
-    A simultaneous interval is never narrower than the pair's own.
+    A simultaneous interval is never narrower than the pair's own. Without replicates (``maxima``
+    sorted) it is Bonferroni's.
     """
-    own = _own(kind, pairs, level)
-    joint = np.maximum(own, _joint(kind, pairs, t_star, level))
-    if kind != "wilson":
-        gap, se = np.abs(pairs.a.value - pairs.b.value), np.sqrt(pairs.var)
-        return max(0.0, float(np.nanmax(gap - joint * se))), float(np.nanmax(gap + own * se))
-    shares = proportions(pairs.a, pairs.b, pairs.rho)
-    gap, z = np.abs(shares.pa - shares.pb), np.abs(score_z(shares, np.zeros(len(own))))
-    se = gap / np.where(z > 0, z, np.nan)
-    near = _promising(gap - joint * se, z / joint)
-    far = _promising(gap + own * np.sqrt(0.25 / shares.na + 0.25 / shares.nb), gap, 1 / shares.na)
-    low, up = score_limits(shares.take(near), joint[near])
-    down, high = score_limits(shares.take(far), own[far])
-    least = np.nanmax(np.maximum(low, -up))
-    return max(0.0, float(least)), float(np.nanmax(np.maximum(high, -down)))
+    sides, t = pairs.sides, np.abs(statistic(pairs.sides))
+    joint = _joint(pairs, maxima, level)
+    gap, se = np.abs(sides.a.value - sides.b.value), _se(sides)
+    near = _promising(t, gap - joint * se)
+    if sides.kind == "wilson":
+        own = analytic_critical(sides, level)
+        far = _promising(gap + own * se, gap, 1 / sides.shares.na + 1 / sides.shares.nb)
+        low, up = limits_at(sides.take(near), np.maximum(own, joint)[near])
+        down, high = limits_at(sides.take(far), own[far])
+        least, most = np.maximum(low, -up), np.maximum(high, -down)
+    else:
+        half = analytic_critical(plain(sides), level) * se
+        low, up = limits_at(sides.take(near), joint[near])
+        wide = gap[near] - half[near]
+        least, most = np.minimum(np.maximum(low, -up), wide), gap + half
+    return float(np.nanmax(least, initial=0.0)), float(np.nanmax(most))
+
+
+def plain(sides: Sides) -> Sides:
+    """Positive errors compared as they are: the interval of a pair by itself."""
+    return Sides("t", sides.a, sides.b, sides.cov) if sides.kind == "log_t" else sides
+
+
+def _se(sides: Sides) -> FloatArray:
+    if sides.kind != "wilson":
+        return np.sqrt(sides.var)
+    s = sides.shares
+    return np.sqrt(0.25 / s.na + 0.25 / s.nb)
 
 
 def _promising(*ranks: FloatArray) -> IntArray:
@@ -127,42 +100,20 @@ def _promising(*ranks: FloatArray) -> IntArray:
     return np.unique(np.concatenate(leading))
 
 
-def _own(kind: Interval, pairs: Pairs, level: float) -> FloatArray:
-    if kind == "wilson":
-        return score_critical(proportions(pairs.a, pairs.b, pairs.rho), level)
-    return critical(_finite_df(pairs), np.zeros(len(pairs.i), dtype=np.bool_), level)
+def _joint(pairs: Pairs, maxima: FloatArray | None, level: float) -> FloatArray:
+    n = len(pairs.i)
+    if maxima is None:
+        return analytic_critical(pairs.sides, 1 - (1 - level) / n)
+    return np.full(n, against(maxima, np.zeros(0), level).critical)
 
 
-def _finite_df(pairs: Pairs) -> FloatArray:
-    return np.where(np.isfinite(pairs.df), pairs.df, 1e9)
-
-
-def _joint(
-    kind: Interval, pairs: Pairs, t_star: FloatArray | None, level: float
-) -> float | FloatArray:
-    """The critical value of max-T; without replicates every pair's own at Bonferroni's level."""
-    if t_star is None:
-        return _own(kind, pairs, 1 - (1 - level) / len(pairs.i))
-    k = order_rank(len(t_star), 1 - level)
-    return float(np.inf if k < 1 else np.sort(t_star)[-k])
-
-
-def projection_p(kind: Interval, pairs: Pairs, t_star: FloatArray | None) -> float:
+def projection_p(pairs: Pairs, maxima: FloatArray | None) -> float:
     """The p-value whose inversion is the lower end: below 0.05 exactly where low > 0."""
-    if kind == "wilson":
-        shares = proportions(pairs.a, pairs.b, pairs.rho)
-        observed = np.abs(score_z(shares, np.zeros(len(pairs.i))))
-        own = score_p(shares, observed)
+    own, p = analytic_p(plain(pairs.sides)), analytic_p(pairs.sides)
+    if maxima is None:
+        joint = np.minimum(p * len(p), 1.0)
     else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            observed = np.abs(pairs.a.value - pairs.b.value) / np.sqrt(pairs.var)
-        own = 2 * stdtr(_finite_df(pairs), -observed)
-    if t_star is None:
-        joint = np.minimum(own * len(observed), 1.0)
-    else:
-        ordered = np.sort(t_star)
-        beyond = len(ordered) - np.searchsorted(ordered, observed - _SLACK)
-        joint = (1 + beyond) / (len(ordered) + 1)
+        joint = against(maxima, statistic(pairs.sides)).p
     return float(np.nanmin(np.maximum(own, joint)))
 
 

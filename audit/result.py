@@ -92,7 +92,12 @@ class Spec(Record):
     bands: list[list[Number]] | None = None
     age_bands: list[float] | None = None
     margins: dict[str, float] = {}
-    families: str = "one metric x one attribute combination"
+    families: str = (
+        "one metric (all its classes) x one attribute combination: every group with enough persons "
+        "against the rest; its pairs, listed or not, are a second family; ratios test the "
+        "hypothesis of their difference and are not adjusted again; the largest gap is adjusted "
+        "over all pairs, and over the classes by Bonferroni"
+    )
     pooling: str | None = Field(default=None, description="how pooled values are made")
     publish_min: int | None = Field(
         default=None, description="numbers that rest on fewer persons are hidden"
@@ -102,7 +107,14 @@ class Spec(Record):
     )
     slices: str | None = Field(default=None, description="how the worst slices were searched")
     adjust: Literal["max_t", "holm", "bh"] | None = Field(
-        default=None, description="how p_adjusted and the family-adjusted interval are made"
+        default=None,
+        description="how p_adjusted and the family-adjusted interval are made: max_t, the joint "
+        "bootstrap of studentised statistics at its critical value; holm, with Bonferroni's "
+        "intervals, cut at 0 where only Holm rejects; bh, with intervals of which 5 % among the "
+        "rejected miss their gap (Benjamini and Yekutieli, 2005)",
+    )
+    permute_within: Literal["age"] | None = Field(
+        default=None, description="persons were permuted within decades of their median age"
     )
     primary: list[str] = Field(
         default=[], description="metrics named before the numbers were seen; the rest explores"

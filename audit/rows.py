@@ -100,17 +100,24 @@ class _Gap(_Interval):
         default=None, description="p that holds for all gaps of the family together"
     )
     p_permutation: Number = Field(
-        default=None, description="studentised permutation of whole persons between the groups"
+        default=None,
+        description="studentised permutation of whole persons between a group and the rest, for "
+        "the primary metrics (if none is named, mae, band accuracy or accuracy)",
     )
     effect_size: Number = Field(
-        default=None, description="difference over the standard deviation of one face's error"
+        default=None,
+        description="difference over the standard deviation of one face's error: of the signed "
+        "error for metrics in years, sqrt(p (1 - p)) for proportions",
     )
     family: str
     margin: Number = None
     verdict: Verdict | None = None
     min_detectable: Number = Field(
         default=None,
-        description="true gap that the adjusted test finds in 80 % of such samples",
+        description="true gap, towards worse, that the adjusted test finds in 80 % of such "
+        "samples: (critical value + 0.84) standard errors on the scale of the test; M (exp(that) - "
+        "1) for positive errors; for proportions with the pooled error under the hypothesis and "
+        "the unpooled one under the gap",
     )
     n_a: int | None = None
     n_b: int | None = None

@@ -22,6 +22,7 @@ from audit.errors import InputError
 from audit.facts import all_facts, facts_of
 from audit.groups import attributes_of, combinations_of, grouping
 from audit.options import Options, checked_options
+from audit.permutation import Permuted, age_strata, permute
 from audit.predictions import Predictions, check_sources, predictions_from_frame
 from audit.reference import check_reference
 from audit.result import AuditResult, RunInfo
@@ -50,6 +51,7 @@ def audit(
     gates: Sequence[str | float | tuple[float, float]] = (),
     gate_target: float | None = None,
     reference: Mapping[str, float] | None = None,
+    permute_within: Literal["age"] | None = None,
     sources: Mapping[str, str] | None = None,
     slices: bool = True,
     slice_by: Sequence[str] = (),
@@ -81,7 +83,8 @@ def audit(
         How p-values and intervals are adjusted for the family: the joint bootstrap, or Holm or
         Benjamini-Hochberg on the p-values. Without replicates ``max_t`` becomes ``holm``.
     primary : sequence of str
-        Metrics that were named before the numbers were seen; the rest is exploratory.
+        Metrics that were named before the numbers were seen; the rest is exploratory. Their groups
+        are also compared by permuting persons; if none is named, those of the headline metric.
     policy : Declared, optional
         From :func:`audit.declared.read_policy`; it states margins and primary metrics instead, and
         its attributes are audited too.
@@ -92,6 +95,8 @@ def audit(
         keeps to it in every group.
     reference : mapping, optional
         A mix of ages to which groups are standardised too: age band, such as ``"20-29"``, -> share.
+    permute_within : {"age"}, optional
+        Permute persons only within the decade of their median age.
     sources : mapping, optional
         Who assigned each attribute: self_reported, perceived, predicted, drawn or unknown.
     slices : bool
@@ -135,6 +140,7 @@ def audit(
         reference=reference,
         slices=slices,
         slice_by=slice_by,
+        permute_within=permute_within,
         run=run,
     )
     shards = common_form(_tables(predictions, task))
@@ -178,6 +184,11 @@ def _source(
         rows = equal_terms_rows(setting, table, groupings, shards[0].classes, options.reference)
         return replace(found, gaps=rows)
 
+    def permuted(setting: Setting) -> list[dict[str, Permuted]]:
+        keys = table.sums.by_unit[0]
+        strata = age_strata(shards, keys) if options.permute_within else None
+        return permute(setting, table.sums, groupings, strata) if setting.n_boot else []
+
     return Source(
         all_facts([facts_of(shard) for shard in shards]),
         plan,
@@ -187,6 +198,7 @@ def _source(
         calibrated,
         extras,
         searched,
+        permuted,
     )
 
 

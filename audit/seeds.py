@@ -22,9 +22,9 @@ from audit.errors import InputError
 from audit.groups import Grouping
 from audit.metrics.core import Metric
 from audit.paired import Places, Sides, sides_of, squares
-from audit.paired_block import MIN_EFFECTIVE
 from audit.paired_sums import Reading, RunSums, on_faces_of_all, pair_of
 from audit.ranges import choose
+from audit.verdict import MIN_EFFECTIVE
 
 FloatArray = npt.NDArray[np.float64]
 LEAST = 5

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from audit.block import Block, Setting, class_support, values_of
+from audit.block import RANGE_LIMITED, Block, Setting, class_support, values_of
+from audit.families import MIN_REPLICATES, UNSTABLE
 from audit.intervals import limits, order_interval
 from audit.metrics.core import Metric
 from audit.pooling import pooled_values
@@ -23,9 +24,6 @@ METHODS = {
     "wilson": "wilson_neff",
     "percentile": "percentile",
 }
-LIMITED_BY_AGE = frozenset({"pearson", "slope", "calibration_slope", "calibration_intercept"})
-UNSTABLE = 0.01
-MIN_REPLICATES = 40
 
 
 def metric_rows(
@@ -175,7 +173,7 @@ def _note(
 def _extra_notes(
     setting: Setting, block: Block, metric: Metric, classes: Sequence[str]
 ) -> dict[int, str]:
-    if metric.name in LIMITED_BY_AGE and "age" in block.grouping.names:
+    if metric.name in RANGE_LIMITED and "age" in block.grouping.names:
         return dict.fromkeys(_groups(block), "range_restricted")
     if not metric.masked:
         return {}

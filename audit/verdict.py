@@ -35,7 +35,7 @@ from audit.rows import (
 LimitVerdict = Literal["beyond the limit", "within the limit", "inconclusive"]
 NO_MARGIN = "no_margin"
 MIN_EFFECTIVE = 20
-"""Effective persons below which an interval may be too narrow to rule anything out."""
+"""Effective persons below which intervals are too narrow whatever the method: nothing is tested."""
 TOO_SMALL = frozenset({"below_min_n", "low_m_eff", "few_per_class"})
 """Notes of rows with a side, or a group left out, that is too small to rule out a gap."""
 

@@ -30,7 +30,7 @@ from fairlearn.metrics import MetricFrame
 from sklearn.metrics import mean_absolute_error
 
 from audit import audit, predictions_from_frame
-from audit.bootstrap import boot_weights, replicate
+from audit.bootstrap import Request, boot_weights, replicate
 from audit.collect import collect_table
 from audit.groups import grouping
 from audit.metrics.age import age_metrics
@@ -84,11 +84,11 @@ def our_side(frame: pd.DataFrame, replicates: int) -> np.ndarray:
     found = collect_table([predictions], ATTRIBUTES, None, (), "image", 20_000)
     item = grouping(found.sums.cells, found.attributes, ATTRIBUTES, found.order)
     small = bucketed(found.sums)
-    weights = boot_weights(np.unique(small.unit), 0, replicates)
-    metrics = [m for m in age_metrics() if m.name in {"mae", "bias"}]
+    weights = np.ascontiguousarray(boot_weights(np.unique(small.unit), 0, replicates).T)
     groups = np.arange(len(item.groups))
-    sampled = replicate(metrics, age_layout(), group_sums(small, item), weights, groups, {}, {})
-    return np.array([percentile_limits(part.values)[:2] for part in sampled.values()])
+    wanted = [Request(m, groups) for m in age_metrics() if m.name in {"mae", "bias"}]
+    sampled = replicate(wanted, age_layout(), group_sums(small, item), weights, item.known)
+    return np.array([percentile_limits(part.values)[:2] for part in sampled])
 
 
 def full_side(frame: pd.DataFrame, by: Sequence[str]) -> Any:

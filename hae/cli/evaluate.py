@@ -77,6 +77,9 @@ def evaluate(
         Path | None,
         Option(metavar="FILE", help="A mix of ages to standardise to: columns age and share."),
     ] = None,
+    permute_within: Annotated[
+        Literal["age"] | None, Option(help="Permute persons only within their decade of age.")
+    ] = None,
     estimand: Estimand = "image",
     pairs: Annotated[
         Literal["auto", "all"], Option(help="all: every pair of groups, as gaps.csv.")
@@ -139,6 +142,7 @@ def evaluate(
         primary=names(primary) or (),
         policy=read_policy(policy) if policy else None,
         adjust=adjust,
+        permute_within=permute_within,
         sources=sources_of(label_source),
         gates=tuple(gate or ()),
         gate_target=gate_target,

@@ -55,6 +55,7 @@ class AuditOptions:
     primary: tuple[str, ...]
     policy: Declared | None
     adjust: Literal["max_t", "holm", "bh"]
+    permute_within: Literal["age"] | None
     sources: Mapping[str, str]
     slices: bool
     slice_by: tuple[str, ...]

@@ -7,7 +7,7 @@ import pytest
 
 from audit import audit, predictions_from_frame
 from audit.bands import DECADES
-from audit.bootstrap import boot_weights, replicate
+from audit.bootstrap import Request, boot_weights, replicate
 from audit.collect import collect_table, table_bands
 from audit.groups import grouping
 from audit.metrics.age import age_metrics
@@ -28,9 +28,11 @@ def bootstrapped(table: Predictions, n_boot: int) -> tuple[dict[str, np.ndarray]
     found = collect_table([table], ("gender",), None, bands, "image", 20_000)
     item = grouping(found.sums.cells, found.attributes, ("gender",), found.order)
     grouped = group_sums(found.sums, item)
-    weights = boot_weights(grouped.keys, 1, n_boot)
-    values = replicate(chosen, layout, grouped, weights, np.arange(2), {}, {})
-    return {key: part.values for key, part in values.items()}, [str(g[0]) for g in item.groups]
+    weights = boot_weights(grouped.keys, 1, n_boot).T
+    requests = [Request(metric, np.arange(2)) for metric in chosen]
+    found = replicate(requests, layout, grouped, weights, item.known)
+    values = {metric.key: part.values for metric, part in zip(chosen, found, strict=True)}
+    return values, [str(g[0]) for g in item.groups]
 
 
 @pytest.mark.parametrize("task", ["age", "expression"])

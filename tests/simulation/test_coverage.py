@@ -7,6 +7,8 @@ leave +- 1 point of simulation noise (two standard errors).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from .worlds import World, coverage, heavy_errors, hits, normal_errors, truth_of
@@ -48,6 +50,20 @@ def test_ignoring_the_person_is_too_narrow(name, persons):
     found = coverage(world(name, (persons, persons), 5), RUNS, seed=20260102, by_person=False)
     print(f"{name} {persons} x 5 without persons: value {found.value:.4f}")
     assert found.value < 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["normal", "t5", "accuracy 0.85"])
+@pytest.mark.parametrize("persons", [100, 400])
+def test_gaps_of_groups_that_share_persons(name, persons, record_property):
+    """Three photos of everybody in either group, as in age decades of one person."""
+    shared = replace(world(name, (persons, persons), 3), shared=True)
+    found = coverage(shared, RUNS, seed=20260104)
+    alone = coverage(shared, 500, seed=20260105, by_person=False)
+    print(f"{name} {persons} shared: gap {found.gap:.4f}, photos as persons {alone.gap:.4f}")
+    record_property("coverage", f"{found.gap:.4f}")
+    assert 0.93 <= found.gap <= 0.97
+    assert alone.gap > 0.975
 
 
 @pytest.mark.parametrize("name", ["normal", "accuracy 0.85"])

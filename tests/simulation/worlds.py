@@ -15,12 +15,12 @@ import pandas as pd
 from audit.bands import DECADES
 from audit.block import Block, Setting, build_block
 from audit.collect import collect_table, table_bands
-from audit.gaps import _pair_estimates
 from audit.groups import grouping
 from audit.intervals import Contrast, difference, limits
 from audit.metrics.age import age_metrics
 from audit.metrics.age_features import age_layout
 from audit.metrics.expression import expression_layout, expression_metrics
+from audit.pairs import pair_sides
 from audit.predictions import Predictions, predictions_from_frame
 from audit.simulate import person_errors, person_hits
 from audit.units import group_sums
@@ -50,7 +50,7 @@ def hits(accuracy: float) -> Draw:
 
 @dataclass(frozen=True)
 class World:
-    """Two groups of independent persons with the same truth, so the true gap is 0."""
+    """Two groups of the same truth, so the true gap is 0; of the same persons if ``shared``."""
 
     draw: Draw
     persons: tuple[int, int]
@@ -58,6 +58,7 @@ class World:
     metric: str
     truth: float
     task: str = "age"
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def coverage(world: World, runs: int, seed: int, *, by_person: bool = True) -> C
 
 
 def _gap(setting: Setting, block: Block, metric, a, b) -> Contrast:
-    return difference(metric.interval, *_pair_estimates(setting, block, metric, a, b)[:3])
+    sides = pair_sides(setting, block, metric, a, b)[0]
+    return difference(metric.interval, sides.a, sides.b, sides.var)
 
 
 def _setting(table: Predictions, name: str) -> Setting:
@@ -114,7 +116,10 @@ def _blocks(world: World, runs: int, seed: int, *, by_person: bool) -> Iterator[
     rng = np.random.default_rng(seed)
     for start in range(0, runs, step):
         n = min(step, runs - start)
-        frame = pd.concat([_side(world, side, n, rng) for side in (0, 1)], ignore_index=True)
+        if world.shared:
+            frame = _both(world, n, rng)
+        else:
+            frame = pd.concat([_side(world, side, n, rng) for side in (0, 1)], ignore_index=True)
         if not by_person:
             frame = frame.drop(columns="subject_id")
         table = predictions_from_frame(frame, task=world.task)
@@ -124,6 +129,18 @@ def _blocks(world: World, runs: int, seed: int, *, by_person: bool) -> Iterator[
         setting = _setting(table, world.metric)
         block = build_block(setting, item, group_sums(found.sums, item), {})
         yield setting, block, setting.metrics[0], n
+
+
+def _both(world: World, runs: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Every person has ``photos`` photos in either group."""
+    m = world.persons[0]
+    error, person = world.draw(runs * m, np.full(runs * m, 2 * world.photos, dtype=np.int64), rng)
+    side = np.tile(np.repeat([0, 1], world.photos), runs * m)
+    run = np.char.zfill((person // m).astype("U5"), 5)
+    group = np.char.add(np.char.add(side.astype("U1"), "-"), run)
+    return pd.DataFrame(
+        {"subject_id": person, "age": 40.0, "age_pred": 40.0 + error, "group": group}
+    )
 
 
 def _side(world: World, side: int, runs: int, rng: np.random.Generator) -> pd.DataFrame:
