@@ -95,7 +95,7 @@ def eligible_pairs(
     if boot is not None and setting.n_boot and len(chosen) > 1:
         moves = moved(metric.interval, e, boot)
         stable = np.flatnonzero(~moves.unstable)
-        unstable = len(chosen) - len(stable)
+        unstable = len(chosen) - len(stable) if len(stable) > 1 else 0
         if unstable:
             chosen, e, cov, moves = (
                 chosen[stable],
@@ -182,9 +182,9 @@ def largest_row(
     too, by Bonferroni.
     """
     chosen, e = tested.chosen, tested.estimates
+    left_out = [f"{note}: {count} groups left out" for note, count in tested.left_out.items()]
     if len(chosen) < 2:
-        reasons = list(tested.left_out) or ["single_group"]
-        return range_row(block, metric, None, "; ".join(reasons))
+        return range_row(block, metric, None, "; ".join(left_out) or "single_group")
     who, n = block.who[metric.key][0], faces(setting, metric, block.panels.groups)
     names = [str(block.grouping.groups[g]) for g in chosen]
     top = choose(e.value, who.m[chosen], names, largest=True)
@@ -206,7 +206,7 @@ def largest_row(
         content["debiased"] = cross_fitted(*folds)
     content["effect_size"] = None if sd is None else abs(float(e.value[worst] - e.value[best])) / sd
     notes = [_projected(metric, tested, n_classes, content)]
-    notes += [f"{note}: {count} groups left out" for note, count in tested.left_out.items()]
+    notes += left_out
     by_age = "age" in block.grouping.names and metric.name == "bias"
     notes += ["regression_to_mean" if by_age else None]
     return range_row(block, metric, content, "; ".join(x for x in notes if x) or None)

@@ -12,6 +12,8 @@ from audit import AuditResult
 NUMBERS = (
     *("value", "low", "high", "low_90", "high_90", "p", "debiased", "null_expected", "within"),
     *("pooled", "pooled_low", "pooled_high"),
+    *("p_adjusted", "low_adjusted", "high_adjusted", "p_permutation"),
+    *("effect_size", "min_detectable"),
 )
 COUNTS = ("n", "n_subjects", "m_eff", "n_failed", "n_unlabelled", "n_a", "n_b", "n_groups")
 

@@ -20,7 +20,7 @@ def codes(result: AuditResult) -> list[str]:
 
 def many_groups(n_groups: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    group = np.repeat(np.arange(n_groups), 12)
+    group = np.repeat(np.arange(n_groups), 24)
     age = rng.uniform(10, 60, len(group))
     pred = age + rng.normal(0, 3 + 0.1 * group)
     ids = np.arange(len(group))

@@ -92,7 +92,7 @@ def block_of(setting: Setting, sums: UnitSums, item: Grouping) -> Block:
     return build_block(setting, item, group_sums(sums, item), {})
 
 
-def tested(setting: Setting, errors: Sequence[np.ndarray]) -> Adjusted:
+def adjusted_of(setting: Setting, errors: Sequence[np.ndarray]) -> Adjusted:
     """Every group against the rest, adjusted."""
     sums, item = sums_of(errors)
     block = block_of(setting, sums, item)

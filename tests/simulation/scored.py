@@ -14,10 +14,10 @@ from scipy.special import ndtr
 
 from audit.block import Setting, build_block
 from audit.collect import collect_table
-from audit.gaps import _pair_estimates
 from audit.groups import grouping
 from audit.intervals import Contrast, difference
-from audit.metrics.expression import core_features, expression_layout, expression_metrics
+from audit.metrics.expression import expression_layout, expression_metrics
+from audit.pairs import pair_sides
 from audit.predictions import predictions_from_frame
 from audit.units import group_sums
 
@@ -46,14 +46,12 @@ def contrasts(sides: tuple[Side, Side], runs: int, seed: int) -> Iterator[dict[s
         item = grouping(found.sums.cells, found.attributes, ("group",), found.order)
         layout = expression_layout(2)
         metrics = tuple(m for m in expression_metrics(["a", "b"]) if m.name in NAMES)
-        columns = core_features(layout, metrics)
+        columns = layout.columns(*dict.fromkeys(name for m in metrics for name in m.features))
         setting = Setting(metrics, {}, layout, columns, 0, 0, 2, all_pairs=False, adjust="holm")
         block = build_block(setting, item, group_sums(found.sums, item), {})
         a, b = np.arange(n), n + np.arange(n)
-        yield {
-            m.name: difference(m.interval, *_pair_estimates(setting, block, m, a, b)[:3])
-            for m in metrics
-        }
+        sides = {m.name: pair_sides(setting, block, m, a, b)[0] for m in metrics}
+        yield {name: difference(s.kind, s.a, s.b, s.var) for name, s in sides.items()}
 
 
 def _faces(side: Side, index: int, runs: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -19,13 +19,13 @@ from .families import (
     FAIRFACE_VAL,
     GEOMETRIC,
     HALF_NORMAL,
+    adjusted_of,
     fairface_sizes,
     hits,
     mixed_errors,
     normal_errors,
     rows_of,
     setting_of,
-    tested,
 )
 
 RUNS = 1000
@@ -44,7 +44,7 @@ def family_wise_error(name: str, runs: int, n_boot: int) -> float:
     rng = np.random.default_rng(seed)
     wrong = 0
     for run in range(runs):
-        found = tested(setting_of(metric, n_boot, run), draw(sizes, rng))
+        found = adjusted_of(setting_of(metric, n_boot, run), draw(sizes, rng))
         wrong += bool((found.p < 0.05).any())
     return wrong / runs
 
@@ -77,7 +77,7 @@ def test_power_for_one_group_of_200(record_property):
     for run in range(runs):
         errors = normal_errors([*FAIRFACE_VAL, 200], rng)
         errors[-1] = errors[-1] * (MAE + 1.5) / MAE
-        found += bool(tested(setting_of("mae", 1000, run), errors).p[-1] < 0.05)
+        found += bool(adjusted_of(setting_of("mae", 1000, run), errors).p[-1] < 0.05)
     print(f"power {found / runs:.3f}")
     record_property("power", found / runs)
     assert found >= 0.8 * runs
@@ -104,13 +104,13 @@ def test_power_at_the_minimum_detectable_gap(name, record_property):
     rng, hit = np.random.default_rng(6), 0
     for run in range(RUNS):
         draw = normal_errors if metric == "mae" else hits(0.85)
-        stated = float(tested(setting_of(metric, 400, run), draw(sizes, rng)).detectable[-1])
+        stated = float(adjusted_of(setting_of(metric, 400, run), draw(sizes, rng)).detectable[-1])
         errors = draw(sizes, rng)
         if metric == "mae":
             errors[-1] = scaled(errors[-1], stated)
         else:
             errors[-1] = hits(0.85 - stated)(sizes[-1:], rng)[0]
-        hit += bool(tested(setting_of(metric, 400, RUNS + run), errors).p[-1] < 0.05)
+        hit += bool(adjusted_of(setting_of(metric, 400, RUNS + run), errors).p[-1] < 0.05)
     print(f"{name}: power at the minimum detectable gap {hit / RUNS:.3f}")
     record_property("power", hit / RUNS)
     assert 0.77 <= hit / RUNS <= 0.83
