@@ -37,6 +37,12 @@ from audit.metrics.gate_features import (
 )
 from audit.metrics.pieces import counts_pieces, from_pieces
 from audit.metrics.spline import knots_of, spline_features
+from audit.metrics.stated import (
+    impossible_stated,
+    stated_features,
+    stated_metrics,
+    stated_shapes,
+)
 from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
@@ -46,13 +52,15 @@ FloatArray = npt.NDArray[np.float64]
 class AgePlan:
     """Bands of the band metrics, and what the optional columns of the table bring.
 
-    ``knots`` are those of the spline of the true age, none where no error in years exists.
+    ``knots`` are those of the spline of the true age, none where no error in years exists;
+    ``levels`` those of the intervals that the table states, in percent.
     """
 
     bands: tuple[Band, ...]
     distribution: DistributionPlan | None = None
     gates: GatePlan | None = None
     knots: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
 
 def age_plan(
@@ -72,7 +80,8 @@ def age_plan(
         legal = _legal(shards, is_band=is_band)
         distribution = DistributionPlan(bands, is_band, legal, _spread(shards))
     knots = _knots(shards) if is_exact(first) else ()
-    return AgePlan(bands, distribution, gate_plan, knots)
+    levels = () if first.intervals is None else first.intervals.levels
+    return AgePlan(bands, distribution, gate_plan, knots, levels)
 
 
 def _knots(shards: Sequence[Predictions]) -> tuple[float, ...]:
@@ -125,7 +134,7 @@ def plan_layout(plan: AgePlan) -> Layout:
     """The features of the metrics."""
     more = distribution_shapes(plan.distribution) if plan.distribution else {}
     gates = gate_shapes(plan.gates) if plan.gates else {}
-    return Layout({**age_layout().shapes, **more, **gates})
+    return Layout({**age_layout().shapes, **more, **gates, **stated_shapes(plan.levels)})
 
 
 def plan_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> FloatArray:
@@ -135,13 +144,16 @@ def plan_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> Floa
         found.append(distribution_features(shard, plan.distribution, weight))
     if plan.gates is not None:
         found.append(gate_features(shard, plan.gates, weight))
+    if plan.levels:
+        found.append(stated_features(shard, weight))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 def plan_metrics(plan: AgePlan) -> tuple[Metric, ...]:
     """Every metric of the table; which of them cannot exist says ``plan_impossible``."""
     more = distribution_metrics(plan.distribution) if plan.distribution else ()
-    return (*age_metrics(), *more, *(gate_metrics(plan.gates) if plan.gates else ()))
+    gates = gate_metrics(plan.gates) if plan.gates else ()
+    return (*age_metrics(), *more, *gates, *stated_metrics(plan.levels))
 
 
 def plan_impossible(facts: Facts, plan: AgePlan) -> dict[str, str]:
@@ -149,7 +161,8 @@ def plan_impossible(facts: Facts, plan: AgePlan) -> dict[str, str]:
     truth, estimate = facts.bands
     found = impossible(plan.bands, truth_is_band=truth, estimate_is_band=estimate)
     found |= impossible_distribution(plan.distribution) if plan.distribution else {}
-    return found | (impossible_gates(plan.gates) if plan.gates else {})
+    found |= impossible_gates(plan.gates) if plan.gates else {}
+    return found | impossible_stated(plan.levels, truth_is_band=truth)
 
 
 def plan_curve_layout(plan: AgePlan) -> Layout | None:

@@ -71,6 +71,8 @@ def align(runs: Mapping[str, Predictions], attributes: Sequence[str]) -> Aligned
     }
     if not _same_distributions(list(tables.values())):
         tables = {name: replace(table, distribution=None) for name, table in tables.items()}
+    if len({t.intervals.levels if t.intervals else () for t in tables.values()}) > 1:
+        tables = {name: replace(table, intervals=None) for name, table in tables.items()}
     found = {
         name: replace(table, **shared, **truth, **_estimates(table, at[name]))
         for name, table in tables.items()
@@ -298,10 +300,11 @@ def _estimates(table: Predictions, index: IntArray) -> dict[str, Any]:
         ages = table.estimate
         assert ages is not None
         low, high = (np.where(here, part[index], np.nan) for part in (ages.low, ages.high))
-        spread = table.distribution
+        spread, stated = table.distribution, table.intervals
         return {
             "estimate": AgeColumn(low, high, is_band=ages.is_band),
             "distribution": None if spread is None else spread.take(np.maximum(index, 0)),
+            "intervals": None if stated is None else stated.take(np.maximum(index, 0)),
         }
     assert table.y_pred is not None
     found: dict[str, Any] = {"y_pred": np.where(here, table.y_pred[index], -1)}

@@ -102,8 +102,13 @@ def _common_ages(shards: Sequence[Predictions]) -> list[Predictions]:
 
 
 def _check_distributions(shards: Sequence[Predictions]) -> None:
-    first = shards[0].distribution
+    first, levels = shards[0].distribution, _levels(shards[0])
     for shard in shards[1:]:
+        if _levels(shard) != levels:
+            raise InputError(
+                f"{shard.place}: its intervals (interval_<percent>_low and _high) are of other "
+                f"levels than those of {shards[0].place}; give the same to every shard"
+            )
         other = shard.distribution
         if (other is None) != (first is None):
             raise InputError(
@@ -117,6 +122,10 @@ def _check_distributions(shards: Sequence[Predictions]) -> None:
                 f"{shard.place}: its predicted distributions have other ages than those of "
                 f"{shards[0].place}; give every shard the same prob_age_* columns, or age_std"
             )
+
+
+def _levels(shard: Predictions) -> tuple[float, ...]:
+    return () if shard.intervals is None else shard.intervals.levels
 
 
 def _as_one(

@@ -22,6 +22,7 @@ from audit.cure import AFTER, BEFORE, COLUMNS, read_cure, read_raw
 from audit.distribution import read_distribution
 from audit.errors import InputError
 from audit.rows import Concern
+from audit.stated_intervals import read_intervals
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -29,7 +30,7 @@ BoolArray = npt.NDArray[np.bool_]
 def age_fields(
     frame: pd.DataFrame, failed: BoolArray, place: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Truth, estimate and predicted distribution of an age table, and their columns."""
+    """Truth, estimate, predicted distribution and intervals of an age table, and their columns."""
     truth, truth_columns = _ages(frame, "age", place)
     estimate, columns = _ages(frame, "age_pred", place)
     checked_truth(truth, frame[truth_columns[0]], place)
@@ -44,13 +45,15 @@ def age_fields(
         "negative_age_pred": int((estimate.low < 0).sum()),
     }
     distribution, more = read_distribution(frame, estimate, place)
+    intervals, ends = read_intervals(frame, estimate.known, place)
     fields = {
         "truth": truth,
         "estimate": estimate,
         "distribution": distribution,
+        "intervals": intervals,
         "counts": counts,
     }
-    return fields, [*truth_columns, *columns, *more]
+    return fields, [*truth_columns, *columns, *more, *ends]
 
 
 def _ages(frame: pd.DataFrame, name: str, place: str) -> tuple[AgeColumn, list[str]]:

@@ -21,7 +21,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LANES = 4
-_BOOTSTRAP, _FOLD, _UNIFORM, _HALF = 1, 2, 3, 4
+_BOOTSTRAP, _FOLD, _UNIFORM, _HALF, _PART = 1, 2, 3, 4, 5
 
 
 def text_keys(texts: Sequence[str], namespace: str) -> Keys:
@@ -99,3 +99,9 @@ def uniforms(keys: Keys, seed: int, draw: int) -> FloatArray:
 def halves(keys: Keys) -> npt.NDArray[np.int64]:
     """The half, 0 or 1, that each unit is in whatever the seed, shape (units,)."""
     return (_words(keys, _HALF, 0, 0) >> np.uint64(63)).astype(np.int64)
+
+
+def in_part(keys: Keys, seed: int, share: float) -> npt.NDArray[np.bool_]:
+    """Whether each unit is in a part that holds about this share of them, shape (units,)."""
+    words = (_words(keys, _PART, seed, 0) >> np.uint64(11)).astype(np.float64)
+    return np.asarray(words * 2.0**-53 < share, dtype=np.bool_)

@@ -27,6 +27,7 @@ from audit.hashing import Keys
 from audit.relabels import with_relabels
 from audit.result import FileHash
 from audit.rows import Code, Concern, Task
+from audit.stated_intervals import StatedIntervals
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,11 +41,12 @@ class Predictions:
     """A checked predictions table.
 
     ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``, ``distribution`` is
-    the predicted one where the table has one; ``y_true`` and ``y_pred`` are class codes, -1 where
-    missing, for the task ``expression``, ``cure`` is what training did with the faces, ``raw`` the
-    scores of unscaled logits. ``other`` holds every further column untouched: an attribute when
-    ``--by`` names it. ``counts`` says how often the readers saw what a warning tells.
-    ``keys`` of faces and persons stand in for their ids in a table that is streamed.
+    the predicted one and ``intervals`` the stated ones, where the table has them; ``y_true`` and
+    ``y_pred`` are class codes, -1 where missing, for the task ``expression``, ``cure`` is what
+    training did with the faces, ``raw`` the scores of unscaled logits. ``other`` holds every
+    further column untouched: an attribute when ``--by`` names it. ``counts`` says how often the
+    readers saw what a warning tells. ``keys`` of faces and persons stand in for their ids in a
+    table that is streamed.
     """
 
     task: Task
@@ -55,6 +57,7 @@ class Predictions:
     truth: AgeColumn | None = None
     estimate: AgeColumn | None = None
     distribution: AgeDistribution | None = None
+    intervals: StatedIntervals | None = None
     y_true: IntArray | None = None
     y_pred: IntArray | None = None
     probabilities: Probabilities | None = None
@@ -106,6 +109,8 @@ class Predictions:
                 columns[name] = ages.low
         if self.distribution is not None:
             columns |= self.distribution.columns()
+        if self.intervals is not None:
+            columns |= self.intervals.columns()
         names = np.array([*self.classes, None], dtype=object)
         for name, codes in (("expression", self.y_true), ("expression_pred", self.y_pred)):
             if codes is not None:
@@ -360,6 +365,10 @@ def predictions_schema() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "patternProperties": {
+            "^interval_[0-9.]+_(low|high)$": {
+                "type": ["number", "null"],
+                "description": "end of a stated closed interval of age at that level in percent",
+            },
             "^prob_age_": {
                 "type": ["number", "null"],
                 "description": "P(age = centre), centres rising from column to column, sum 1",

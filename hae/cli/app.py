@@ -12,6 +12,7 @@ from hae.cli.listing import data_list, info, schema
 from hae.cli.pack import data_pack, data_verify
 from hae.cli.pool import data_pool
 from hae.cli.predict import predict
+from hae.cli.recalibrate import recalibrate
 from hae.cli.report import report
 from hae.cli.split import data_split
 from hae.cli.train import train
@@ -29,6 +30,7 @@ data = typer.Typer(help="Data sets: list, check, divide and pack them.", no_args
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)
+app.command()(recalibrate)
 app.command()(gate)
 app.command()(diff)
 app.command()(schema)

@@ -154,11 +154,22 @@ def _stem(path: Path) -> str:
     return path.absolute().parent.name if path.name == CHECKPOINT else path.stem
 
 
-def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:
-    place = (out or RUNS / job.name) if alone else (out or RUNS) / job.name
+def check_place(place: Path) -> None:
+    """Refuse a folder that cannot be made, before any work.
+
+    Raises
+    ------
+    InputError
+        The folder, or one above it, is a file.
+    """
     for folder in (place, *place.parents):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {place}: {folder} is a file; give a folder")
+
+
+def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:
+    place = (out or RUNS / job.name) if alone else (out or RUNS) / job.name
+    check_place(place)
     return Job(job.name, place, job.model, job.data, job.split, job.table)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def schema(
     what: Annotated[
-        Literal["audit", "predictions", "policy", "gate", "diff"],
+        Literal["audit", "predictions", "policy", "gate", "diff", "recalibration"],
         typer.Argument(help="Which of them."),
     ],
 ) -> None:
@@ -28,6 +28,7 @@ def schema(
     from audit.changes import AuditDiff
     from audit.findings import GateResult
     from audit.policy import Policy
+    from audit.recalibration.run import Recalibration
     from audit.result import AuditResult
     from audit.rows import Record
 
@@ -36,6 +37,7 @@ def schema(
         "policy": Policy,
         "gate": GateResult,
         "diff": AuditDiff,
+        "recalibration": Recalibration,
     }
     print_json(models[what].model_json_schema(by_alias=True))
 
