@@ -266,6 +266,8 @@ def _note(
         seen.scores.add((shard.classes, kind))
     if shard.distribution is not None:
         seen.left_out.add("predicted distributions of age")
+    if shard.intervals is not None:
+        seen.left_out.add("stated intervals of age")
 
 
 def _refuse_doubles(path: Path, given: Mapping[str, Any], batch: int, seen: _Seen) -> None:
