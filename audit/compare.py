@@ -26,7 +26,7 @@ from audit.concerns import table_warnings
 from audit.errors import InputError
 from audit.facts import all_facts, facts_of
 from audit.gap_changes import gap_changes
-from audit.groups import combinations_of
+from audit.groups import attribute, combinations_of
 from audit.metrics.expression import class_mix
 from audit.options import checked_options, names_of, setting_of
 from audit.paired_block import PairedBlock
@@ -114,6 +114,9 @@ def compare(
     given = _columns_of(tables)
     combinations = combinations_of([by] if isinstance(by, str) else by, given)
     used = tuple(dict.fromkeys(name for found in combinations for name in found))
+    for name in used:
+        if name not in given.other.columns:
+            attribute(given, name, None)  # says what there is instead
     aligned = align(tables, used)
     if estimand == "subject":
         aligned = replace(aligned, runs={k: by_person(t) for k, t in aligned.runs.items()})

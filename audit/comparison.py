@@ -192,6 +192,7 @@ class Comparison(Record):
     seeds: list[SeedRow] = []
     warnings: list[Concern] = []
     command: str | None = None
+    versions: dict[str, str] = {}
 
     def to_frame(
         self, table: Literal["paired", "gaps", "agreement", "pareto", "seeds"] = "paired"

@@ -18,6 +18,7 @@ from audit.units import bucket_keys
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+_LEAST = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,12 @@ def resampling(keys: Keys, seed: int, n_boot: int) -> Resampling:
 
 
 def replicates(found: Statistic, weights: Resampling) -> FloatArray:
-    """The statistics of a world without differences, (B, R), studentised in every replicate."""
+    """The statistics of a world without differences, (B, R), studentised in every replicate.
+
+    The influences are those at the estimate, whose squares lie about 0 and not about the
+    replicate's own mean; T / sqrt(1 - T^2 / (df + 1)) puts them about it. Without that the tails
+    are too short: with 40 persons a group and 12 groups the family-wise error is 9 %.
+    """
     if found.samples is not None:
         return found.samples
     assert found.psi is not None
@@ -64,7 +70,9 @@ def replicates(found: Statistic, weights: Resampling) -> FloatArray:
     moved, spread = psi.T @ across, psi.multiply(psi).T @ across
     spread = np.asarray(spread).T + found.pad
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(spread > 0, np.asarray(moved).T / np.sqrt(spread), np.nan)
+        about_0 = np.where(spread > 0, np.asarray(moved).T / np.sqrt(spread), np.nan)
+        centred = np.maximum(1 - about_0**2 / (found.df + 1), _LEAST)
+        return np.asarray(about_0 / np.sqrt(centred))
 
 
 def together(

@@ -14,7 +14,10 @@ from typing import Any, Literal
 from reports.blocks import Spec
 from reports.format import plot_text
 
-Role = Literal["plain", "worst", "best", "small", "none", "gap", "inconclusive"]
+Role = Literal[
+    "plain", "worst", "best", "small", "none", "gap", "inconclusive",
+    "second_better", "first_better", "equal", "unsettled", "narrower", "wider", "reversed",
+]  # fmt: skip
 
 MARKS: dict[Role, tuple[str, str, str]] = {
     "plain": ("var(--mark-1)", "circle", "group"),
@@ -24,6 +27,13 @@ MARKS: dict[Role, tuple[str, str, str]] = {
     "gap": ("var(--mark-2)", "diamond", "verdict: gap"),
     "none": ("var(--mark-3)", "square", "verdict: no material gap"),
     "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
+    "second_better": ("var(--mark-3)", "square", "second run better"),
+    "first_better": ("var(--mark-2)", "diamond", "first run better"),
+    "equal": ("var(--mark-1)", "circle", "no difference that matters"),
+    "unsettled": ("var(--mark-1)", "circle-open", "not settled"),
+    "narrower": ("var(--mark-3)", "square", "gap narrower"),
+    "wider": ("var(--mark-2)", "diamond", "gap wider"),
+    "reversed": ("var(--mark-2)", "triangle-up", "gap reversed"),
 }
 
 MODES = {"both": "lines+markers", "line": "lines", "points": "markers"}
@@ -222,6 +232,45 @@ def _shade(line: Line) -> list[Spec]:
         common | {"y": [low for _, low, _ in ends], "showlegend": False},
         common | area | {"y": [high for _, _, high in ends]},
     ]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A point with an interval either way."""
+
+    name: str
+    x: float
+    x_ends: tuple[float | None, float | None]
+    y: float
+    y_ends: tuple[float | None, float | None]
+    hover: str
+    hollow: bool = False
+
+
+def spots(found: Sequence[Spot], *, x_axis: str, y_axis: str, x_turned: bool = False) -> Spec:
+    """Named points; ``x_turned`` lets the axis run from the largest to the least."""
+    symbols = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+    data = []
+    for i, spot in enumerate(found):
+        colour = f"var(--mark-{i % 3 + 1})"
+        symbol = symbols[i % len(symbols)] + ("-open" if spot.hollow else "")
+        data.append({
+            "type": "scatter", "mode": "markers+text", "name": plot_text(spot.name),
+            "x": [spot.x], "y": [spot.y], "text": [plot_text(spot.name)],
+            "textposition": "top right", "textfont": {"color": "var(--ink)", "size": 12},
+            "marker": {"color": colour, "symbol": symbol, "size": 11,
+                       "line": {"width": 1.5, "color": colour}},
+            "error_x": _bars([(spot.x, *spot.x_ends)], colour),
+            "error_y": _bars([(spot.y, *spot.y_ends)], colour),
+            "hovertext": [plot_text(spot.hover, 160)], "hoverinfo": "text", "cliponaxis": False,
+        })  # fmt: skip
+    layout = _layout(x_axis, y_axis)
+    layout["showlegend"] = False
+    layout["margin"] |= {"t": 40, "r": 60}
+    if x_turned:
+        layout["xaxis"]["autorange"] = "reversed"
+    layout["yaxis"] |= {"zeroline": True, "zerolinecolor": "var(--quiet)", "zerolinewidth": 1}
+    return {"data": data, "layout": layout}
 
 
 def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = False) -> Spec:

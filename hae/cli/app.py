@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from hae.cli.check import data_check
+from hae.cli.compare import compare
 from hae.cli.diff import diff
 from hae.cli.evaluate import evaluate
 from hae.cli.gate import gate
@@ -29,6 +30,7 @@ data = typer.Typer(help="Data sets: list, check, divide and pack them.", no_args
 
 app.command()(evaluate)
 app.command()(predict)
+app.command()(compare)
 app.command()(report)
 app.command()(recalibrate)
 app.command()(gate)

@@ -15,6 +15,7 @@ from hae.cli.flags import (
     Classes,
     Estimand,
     Join,
+    LabelSource,
     Logits,
     Map,
     Margin,
@@ -52,10 +53,7 @@ def evaluate(
     ] = None,
     by: By = None,
     age_bands: AgeBands = None,
-    label_source: Annotated[
-        list[str] | None,
-        Option(metavar="NAME=SOURCE", help="self_reported, perceived, predicted or unknown."),
-    ] = None,
+    label_source: LabelSource = None,
     margin: Margin = None,
     primary: Annotated[
         str | None, Option(metavar="METRIC,...", help="Named beforehand; the rest explores.")
@@ -108,7 +106,8 @@ def evaluate(
 
     Writes predictions.parquet, audit.json and report.html into DIR.
 
-    With several models or tables: into DIR/NAME for each.
+    With several models or tables: into DIR/NAME for each, and DIR/comparison.html if the faces
+    are the same.
     """
     from audit.declared import read_policy
     from audit.gates import check_target, gates_of

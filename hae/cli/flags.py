@@ -26,6 +26,10 @@ By = Annotated[
     list[str] | None,
     Option(metavar="ATTRIBUTE[,...]", help="Groups: gender, or gender,race together."),
 ]
+LabelSource = Annotated[
+    list[str] | None,
+    Option(metavar="NAME=SOURCE", help="self_reported, perceived, predicted or unknown."),
+]
 AgeBands = Annotated[str | None, Option(metavar="0,13,...", help="Edges of the age groups, years.")]
 Margin = Annotated[
     list[str] | None,

@@ -95,13 +95,13 @@ def plan(
     """
     _check(models, data, split, tables, options)
     if models:
-        names = _unique([Path(model.removeprefix("zoo:")) for model in models])
+        names = unique_names([Path(model.removeprefix("zoo:")) for model in models])
         jobs = [
             Job(name, Path(), model=model, data=data, split=split)
             for name, model in zip(names, models, strict=True)
         ]
     elif tables:
-        names = _unique(tables)
+        names = unique_names(tables)
         jobs = [Job(name, Path(), table=table) for name, table in zip(names, tables, strict=True)]
     else:
         model, faces = EXAMPLES[options.task or "age"]
@@ -135,7 +135,7 @@ def _check(
         raise InputError("the embedded example is fixed; give --predictions FILE or a MODEL")
 
 
-def _unique(paths: Sequence[Path]) -> list[str]:
+def unique_names(paths: Sequence[Path]) -> list[str]:
     """Name the folders by file stems; stems that occur twice get their parent's name in front."""
     stems = [_stem(path) for path in paths]
     count = Counter(stems)
@@ -150,7 +150,9 @@ def _unique(paths: Sequence[Path]) -> list[str]:
 
 
 def _stem(path: Path) -> str:
-    """What an input is called: a trained model by the folder of its run."""
+    """What an input is called: a trained model by the folder of its run, a folder by itself."""
+    if path.is_dir():
+        return path.absolute().name
     return path.absolute().parent.name if path.name == CHECKPOINT else path.stem
 
 
@@ -178,13 +180,13 @@ def task_of(table: Path, mapping: Mapping[str, str]) -> Task:
 
     A table with predicted ages alone may have expressions as an attribute.
     """
-    known = {*mapping, *_columns(table)}
+    known = {*mapping, *columns_of(table)}
     if known & {"age_pred", "age_pred_low"} and "expression_pred" not in known:
         return "age"
     return "expression" if known & {"expression", "expression_pred"} else "age"
 
 
-def _columns(table: Path) -> list[str]:
+def columns_of(table: Path) -> list[str]:
     """Names of the columns; none where the table cannot be read, which its reader then reports."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 def schema(
     what: Annotated[
-        Literal["audit", "predictions", "policy", "gate", "diff", "recalibration"],
+        Literal["audit", "comparison", "predictions", "policy", "gate", "diff", "recalibration"],
         typer.Argument(help="Which of them."),
     ],
 ) -> None:
-    """Print a JSON Schema: of audit.json, a predictions row, a policy; gate and diff --json."""
+    """Print a JSON Schema: of a record, a predictions row, a policy; gate and diff --json."""
     from hae.cli.summary import print_json
 
     if what == "predictions":
@@ -26,6 +26,7 @@ def schema(
         print_json(predictions_schema())
         return
     from audit.changes import AuditDiff
+    from audit.comparison import Comparison
     from audit.findings import GateResult
     from audit.policy import Policy
     from audit.recalibration.run import Recalibration
@@ -34,6 +35,7 @@ def schema(
 
     models: dict[str, type[Record]] = {
         "audit": AuditResult,
+        "comparison": Comparison,
         "policy": Policy,
         "gate": GateResult,
         "diff": AuditDiff,

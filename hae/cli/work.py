@@ -41,6 +41,7 @@ def run_all(
     from hae.cli.terminal import print_summary
 
     summaries, failed = [], 0
+    done: list[Path] = []
     for job in jobs:
         try:
             result = run_job(job, table, options, command)
@@ -51,11 +52,25 @@ def run_all(
             print(f"hae-audit: error: {job.name}: {' '.join(str(error).split())}", file=sys.stderr)
             continue
         summaries.append(as_dict(result, job.out))
+        done.append(job.out)
         if not as_json:
             print_summary(result, job.out)
     if as_json:
         print_json(summaries if len(jobs) > 1 else summaries[0])
+    if len(done) > 1:
+        _compare(done, options, command, quiet=as_json)
     return DONE if not failed else PARTLY if summaries else BAD_INPUT
+
+
+def _compare(
+    folders: Sequence[Path], options: AuditOptions, command: str | None, *, quiet: bool
+) -> None:
+    """Compare what was audited, beside the audits; where that cannot be it is said, and no more."""
+    from hae.cli.comparing import FILES, after_audits
+
+    place = folders[0].parent
+    if after_audits(folders, options, place, command) is not None and not quiet:
+        print(f"comparison: {place / FILES[1]}")
 
 
 def run_job(

@@ -6,8 +6,8 @@ import math
 
 from audit.notes import NOTES
 from audit.policy import PolicyInfo
-from audit.result import AuditResult
-from reports.blocks import Block, Cell, Facts, Prose, Section, table
+from audit.result import AuditResult, Spec
+from reports.blocks import Block, Cell, Facts, Prose, Section, Table, table
 from reports.format import combination_label, count, note_codes, number, plain, unit_word
 from reports.lookup import unit
 from reports.words import level_words
@@ -24,16 +24,8 @@ _READING = (
 def build(result: AuditResult) -> Section:
     """Choices made before the numbers were seen, metrics, curves, and the notes in words."""
     blocks: list[Block] = [Prose(_READING), Facts(_choices(result))]
-    rows = [
-        [
-            Cell(plain(name), head=True), Cell(plain(m.definition)), Cell(plain(m.unit)),
-            Cell(m.better), Cell(plain(m.scale)), Cell(plain(m.interval)), Cell(plain(m.source)),
-        ]
-        for name, m in result.spec.metrics.items()
-    ]  # fmt: skip
-    columns = ("metric", "definition", "unit", "better", "scale", "interval", "source")
-    if rows:
-        blocks.append(table("definitions", "Definition of each metric", columns, rows))
+    if result.spec.metrics:
+        blocks.append(definitions(result.spec))
     if result.spec.curves:
         curves = [
             [Cell(plain(k), head=True), Cell(plain(v))] for k, v in result.spec.curves.items()
@@ -43,6 +35,19 @@ def build(result: AuditResult) -> Section:
     if notes:
         blocks.append(table("notes", "Notes that occur", ("note", "means"), notes))
     return Section("methods", "Methods", tuple(blocks))
+
+
+def definitions(spec: Spec) -> Table:
+    """What each metric is."""
+    rows = [
+        [
+            Cell(plain(name), head=True), Cell(plain(m.definition)), Cell(plain(m.unit)),
+            Cell(m.better), Cell(plain(m.scale)), Cell(plain(m.interval)), Cell(plain(m.source)),
+        ]
+        for name, m in spec.metrics.items()
+    ]  # fmt: skip
+    columns = ("metric", "definition", "unit", "better", "scale", "interval", "source")
+    return table("definitions", "Definition of each metric", columns, rows)
 
 
 def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from audit.notes import WARNING_CODES
 from audit.result import AuditResult
+from audit.rows import Concern
 from reports.blocks import Notice, Section
 from reports.format import plain
 
@@ -14,9 +17,13 @@ def build(result: AuditResult) -> Section | None:
     """All warnings of the record."""
     if not result.warnings:
         return None
-    ordered = sorted(result.warnings, key=lambda warning: _ORDER.index(warning.severity))
-    notices = tuple(
+    return Section("warnings", "Warnings", notices(result.warnings))
+
+
+def notices(concerns: Sequence[Concern]) -> tuple[Notice, ...]:
+    """Warnings as notices, the gravest first."""
+    ordered = sorted(concerns, key=lambda warning: _ORDER.index(warning.severity))
+    return tuple(
         Notice(w.severity, WARNING_CODES[w.code], plain(w.message), plain(w.where or "") or None)
         for w in ordered
     )
-    return Section("warnings", "Warnings", notices)

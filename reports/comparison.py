@@ -1,0 +1,37 @@
+"""The page of a comparison, made from its record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.comparison import Comparison
+from audit.files import write_text
+from reports.compared import SECTIONS
+from reports.format import plain, plural
+from reports.html import Page, html_of
+
+KINDS = {"age": "Face age models compared", "expression": "Facial expression models compared"}
+
+
+def render_comparison(result: Comparison) -> str:
+    """The page; the same record gives the same text."""
+    found = [build(result) for build in SECTIONS]
+    first, *others = result.runs
+    rest = others[0].name if len(others) == 1 else plural(len(others), "other run")
+    data = dict.fromkeys(run.run.data for run in result.runs if run.run.data)
+    page = Page(
+        kind=KINDS[result.task],
+        heading=f"{plain(rest)} against {plain(first.name)}",
+        data="; ".join(map(plain, data)) or "data not stated",
+        sections=tuple(section for section in found if section is not None),
+        text=result.to_json(),
+        file="comparison.json",
+        schema=result.schema_,
+        simulated=any(run.run.simulated for run in result.runs),
+    )
+    return html_of(page)
+
+
+def write_comparison(result: Comparison, path: Path) -> None:
+    """Write the page whole or not at all."""
+    write_text(path, render_comparison(result))
