@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.largest import largest_row
+from audit.largest import eligible_pairs, largest_row
 from audit.resample import resample, weightings
 
 from .lean import age_setting, block_of, collected, errors_frame
@@ -43,7 +43,9 @@ def simulate(shift: np.ndarray, runs: int, seed: int, n_boot: int = 400):
         table = collected(errors_frame(error, person, g=np.char.mod("%02d", GROUP)), ["g"])
         block = block_of(setting, table, ("g",))
         resampled = resample(setting, block, weightings(setting, table.sums))
-        row = largest_row(setting, block, setting.metrics[0], resampled)
+        (metric,) = setting.metrics
+        tested = eligible_pairs(setting, block, metric, resampled)
+        row = largest_row(setting, block, metric, resampled, tested, None, 1)
         found.append((row.debiased, row.value, row.low <= truth <= row.high))
     return np.array(found, dtype=float).T
 
