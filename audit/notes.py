@@ -104,6 +104,7 @@ WARNING_CODES: dict[str, str] = {
     "crop_differs": "the faces are cut from their images in another way than the model's were",
     "crop_unknown": "how the model's faces or these were cut from their images is not stated",
     "leaky_split": "people of the training part may be among these: errors look too small",
+    "suppressed_groups": "numbers of few persons are hidden for publication",
     "simulated": "the faces are simulated; nothing here describes real people",
     "perceived_attribute": "groups are as perceived by somebody, which blurs gaps",
     "gaps_truncated": "only the largest differences are listed",

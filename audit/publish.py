@@ -38,7 +38,8 @@ def suppress(result: AuditResult, k: int) -> AuditResult:
     """Hide every number that rests on fewer than k persons, and what would give it away.
 
     Metric rows of a hidden group keep their place, with ``value`` and counts ``None`` and the note
-    ``suppressed``; so do gaps, fairness statistics and slices that involve one. Curves are left out
+    ``suppressed``; so do gaps, fairness statistics and slices that involve one. Pooled values go
+    from all groups of a combination with a hidden one, of which they are made. Curves are left out
     where one of their points is hidden. ``spec`` records k and the number of hidden cells.
 
     Raises
@@ -68,6 +69,11 @@ def suppress(result: AuditResult, k: int) -> AuditResult:
             },
         }
     )
+    message = (
+        f"for publication, numbers that rest on fewer than {k} persons are hidden, and others that "
+        f"would give them away: {spec.n_suppressed} groups or classes within groups"
+    )
+    told = [Concern(code="suppressed_groups", severity="info", message=message)]
     return result.model_copy(
         update={
             "spec": spec,
@@ -76,7 +82,7 @@ def suppress(result: AuditResult, k: int) -> AuditResult:
             "fairness": [_fairness(row, hidden) for row in result.fairness],
             "slices": [_slice(row, hidden, k, result.spec.min_n) for row in result.slices],
             "curves": _curves(result, hidden, k),
-            "warnings": [_concern(row, hidden, k) for row in result.warnings],
+            "warnings": [*(_concern(row, hidden, k) for row in result.warnings), *told],
         }
     )
 
@@ -99,7 +105,11 @@ def _metric(row: MetricRow, hidden: Hidden) -> MetricRow:
     gone = hidden.has(population_of(row.metric, row.class_, hidden.classes), row.group)
     if row.metric.removesuffix(ALL) in _OF_CLASSES and hidden.any_class(row.group):
         gone = True
-    return _blank(row) if gone else row
+    if gone:
+        return _blank(row)
+    if row.pooled is not None and hidden.within(list(row.group)):  # all groups made it
+        return row.model_copy(update=dict.fromkeys(("pooled", "pooled_low", "pooled_high")))
+    return row
 
 
 def _gap(row: Gap, hidden: Hidden, min_n: int) -> Gap:
@@ -181,8 +191,8 @@ def _visible(
 
 def _concern(row: Concern, hidden: Hidden, k: int) -> Concern:
     """Warnings about a combination with a hidden group name groups and counts."""
-    if row.where is None or not hidden.within(row.where.split(",")):
+    counted = row.where is not None and row.code != "gaps_truncated"
+    if row.where is None or not counted or not hidden.within(row.where.split(",")):
         return row
-    return row.model_copy(
-        update={"message": f"said of groups of which some have fewer than {k} persons"}
-    )
+    message = f"which groups and how many is hidden: some have fewer than {k} persons"
+    return row.model_copy(update={"message": message})

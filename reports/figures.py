@@ -273,8 +273,21 @@ def spots(found: Sequence[Spot], *, x_axis: str, y_axis: str, x_turned: bool = F
     return {"data": data, "layout": layout}
 
 
-def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = False) -> Spec:
-    """A heat map whose cells carry their text; cells without a value stay empty."""
+def heat(
+    grid: Grid,
+    *,
+    bar: str,
+    diverging: bool = False,
+    unit_scale: bool = False,
+    ends: tuple[float, float] | None = None,
+) -> Spec:
+    """A heat map whose cells carry their text; cells without a value stay empty.
+
+    ``ends`` are the ends of the colour scale, where several maps share one.
+    """
+    if ends is not None:
+        width = max(map(abs, ends))
+        ends = (-width, width) if diverging else ends
     trace: Spec = {
         "type": "heatmap",
         "x": list(range(len(grid.columns))), "y": list(range(len(grid.rows))),
@@ -292,7 +305,9 @@ def heat(grid: Grid, *, bar: str, diverging: bool = False, unit_scale: bool = Fa
     if diverging:
         trace["zmid"] = 0
     if unit_scale:
-        trace |= {"zmin": 0, "zmax": 1}
+        ends = (0, 1)
+    if ends is not None:
+        trace |= {"zmin": ends[0], "zmax": ends[1]}
     layout = _layout("", "")
     for name, labels in (("xaxis", grid.columns), ("yaxis", grid.rows)):
         layout[name] |= {"tickmode": "array", "tickvals": list(range(len(labels))),

@@ -37,14 +37,10 @@ _READING = (
     "the printed interval, p adjusted holds for all differences of the family together. A "
     "difference whose interval includes 0 is neither shown nor ruled out."
 )
-_AGGREGATES = (
-    "Each is one number for the spread of a metric over all groups of a combination. Chance alone "
-    "makes it larger than 0: read it beside the value expected if all groups were alike."
-)
 
 
 def build(result: AuditResult) -> Section | None:
-    """Figures for the headline metric, then the tables of all differences and of all spreads."""
+    """Figures for the headline metric, then the tables of all differences."""
     metric = headline(result)
     if metric is None or not result.gaps:
         return None
@@ -61,10 +57,6 @@ def build(result: AuditResult) -> Section | None:
         blocks += _figures(result, list(names), metric, f"gaps-{i}")
         blocks.append(_table(result, rows, list(names), f"gaps-{i}-all", left))
         left = max(left - len(rows), 0)
-    spreads = [gap for gap in result.gaps if isinstance(gap, AggregateGap)]
-    if spreads:
-        blocks += [Heading("spread", "Spread over all groups"), Prose((_AGGREGATES,))]
-        blocks.append(_spread_table(result, spreads))
     return Section("gaps", "Differences", tuple(blocks))
 
 
@@ -172,22 +164,3 @@ def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
 def _optional(value: float | None, unit: str) -> Cell:
     """A number that many rows do not have by their nature: nothing is missing where it is empty."""
     return Cell("" if value is None else number(value, unit), value)
-
-
-def _spread_table(result: AuditResult, gaps: list[AggregateGap]) -> Table:
-    marks: dict[str, str] = {}
-    rows = []
-    for gap in gaps[:MAX_ROWS]:
-        u = unit(result, gap.metric)
-        rows.append([
-            Cell(metric_label(gap.metric, gap.class_), head=True),
-            Cell(combination_label(gap.attributes)), Cell(gap.kind.replace("_", " ")),
-            Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
-            _optional(gap.null_expected, u),
-        ])  # fmt: skip
-    columns = ("metric", "groups by", "kind", "value [interval]", "expected by chance")
-    summary = f"Spread over all groups ({count(len(gaps))})"
-    cut = len(gaps) - len(rows)
-    more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
-    return table("spread-all", "Spread over all groups", columns, rows, summary=summary,
-                 footnotes=marks, more=more)  # fmt: skip

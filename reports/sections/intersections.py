@@ -9,6 +9,7 @@ from reports.figures import ROW_HEIGHT, Grid, heat
 from reports.format import (
     combination_label,
     count,
+    estimate,
     group_label,
     metric_title,
     note_words,
@@ -20,6 +21,11 @@ from reports.lookup import better, headline, is_small, rows_of, unit
 from reports.words import by, level_words, mark_of
 
 MAX_ROWS = 40
+POOLED = (
+    "Pooled values draw each group towards what its single attributes say, the more so the fewer "
+    "persons it has: nearer to the truth over many groups, but a group that truly stands apart is "
+    "drawn in too. Tests and verdicts are of the raw values."
+)
 
 Key = tuple[str | None, ...]
 
@@ -53,9 +59,11 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
     across = names[-1]
     down = names[:-1]
     cells = {(tuple(r.group[n] for n in down), r.group[across]): r for r in rows}
+    pooled = any(row.pooled is not None for row in rows)
     tops = _ordered(result, across, {column for _, column in cells})
     sides = list(dict.fromkeys(row for row, _ in cells))
-    grid = _grid(result, cells, sides[:MAX_ROWS], tops, down, unit(result, metric))
+    u = unit(result, metric)
+    grid = _grid(result, cells, sides[:MAX_ROWS], tops, down, u)
     zero = better(result, metric) == "zero"
     direction = {"lower": "higher is worse", "higher": "lower is worse"}
     label = direction.get(better(result, metric), "0 is best" if zero else "")
@@ -65,11 +73,24 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
         caption += f" The first {MAX_ROWS} of {len(sides)} rows are drawn; the table has all."
     shown = [row for row in rows if row.value is not None]
     alt = f"Heat map. {title}: {plural(len(shown), 'cell')} with a value; they are in the table."
-    spec = heat(grid, bar=label, diverging=zero)
+    ends = _ends(rows) if pooled else None
     height = 90 + (ROW_HEIGHT + 6) * len(grid.rows)
-    panel = Panel(f"{id}-plot", title, alt, spec, height)
+    spec = heat(grid, bar=label, diverging=zero, ends=ends)
+    panels = [Panel(f"{id}-plot", "Raw values" if pooled else title, alt, spec, height)]
+    if pooled:
+        smooth = _grid(result, cells, sides[:MAX_ROWS], tops, down, u, pooled=True)
+        spec = heat(smooth, bar=label, diverging=zero, ends=ends)
+        alt = f"Heat map. {title}, pooled values; they are in the table."
+        panels.append(Panel(f"{id}-pooled", "Pooled values", alt, spec, height))
+        caption += f" {POOLED}"
     rows_in_table = _table(result, cells, sides, tops, names, metric, id)
-    return [Figure(f"{id}-figure", title, caption, (panel,), rows_in_table)]
+    return [Figure(f"{id}-figure", title, caption, tuple(panels), rows_in_table)]
+
+
+def _ends(rows: list[MetricRow]) -> tuple[float, float]:
+    """One scale of colours for raw and pooled values."""
+    values = [x for row in rows for x in (row.value, row.pooled) if x is not None]
+    return min(values), max(values)
 
 
 def _ordered(result: AuditResult, name: str, found: set[str | None]) -> list[str | None]:
@@ -79,7 +100,7 @@ def _ordered(result: AuditResult, name: str, found: set[str | None]) -> list[str
 
 def _grid(
     result: AuditResult, cells: dict[tuple[Key, str | None], MetricRow], sides: list[Key],
-    tops: list[str | None], down: list[str], u: str,
+    tops: list[str | None], down: list[str], u: str, *, pooled: bool = False,
 ) -> Grid:  # fmt: skip
     def label(side: Key) -> str:
         return group_label(dict(zip(down, side, strict=True)))
@@ -88,15 +109,21 @@ def _grid(
     return Grid(
         rows=[label(side) for side in sides],
         columns=[group_label({"": top}) for top in tops],
-        values=[[row.value if row else None for row in line] for line in found],
-        texts=[[_text(result, row, u) for row in line] for line in found],
+        values=[[_shown(row, pooled=pooled) for row in line] for line in found],
+        texts=[[_text(result, row, u, pooled=pooled) for row in line] for line in found],
         hovers=[[_hover(row, u) if row else "" for row in line] for line in found],
     )
 
 
-def _text(result: AuditResult, row: MetricRow | None, u: str) -> str:
-    if row is None:
+def _shown(row: MetricRow | None, *, pooled: bool) -> float | None:
+    return None if row is None else row.pooled if pooled else row.value
+
+
+def _text(result: AuditResult, row: MetricRow | None, u: str, *, pooled: bool) -> str:
+    if row is None or (pooled and row.pooled is None):
         return ""
+    if pooled:
+        return number(row.pooled, u)
     small = row.value is not None and is_small(result, row)
     return f"({number(row.value, u)})" if small else number(row.value, u)
 
@@ -104,7 +131,13 @@ def _text(result: AuditResult, row: MetricRow | None, u: str) -> str:
 def _hover(row: MetricRow, u: str) -> str:
     people = plural(row.n_subjects, "person", "people")
     why = f" ({note_words(row.note)})" if row.note else ""
-    return f"{group_label(row.group)}: {row_estimate(row, u)}, {people}{why}"
+    return f"{group_label(row.group)}: {row_estimate(row, u)}{_pooled(row, u)}, {people}{why}"
+
+
+def _pooled(row: MetricRow, u: str) -> str:
+    if row.pooled is None:
+        return ""
+    return f"; pooled {estimate(row.pooled, row.pooled_low, row.pooled_high, u)}"
 
 
 def _table(
@@ -127,5 +160,5 @@ def _table(
 def _cell(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
     if row is None:
         return Cell("no face")
-    text = f"{row_estimate(row, u)} ({count(row.n_subjects)})"
+    text = f"{row_estimate(row, u)} ({count(row.n_subjects)}){_pooled(row, u)}"
     return Cell(text, row.value, mark_of(row.note, marks))

@@ -73,6 +73,11 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
         facts.append(("bands of the truth, in years", ", ".join(_band(b) for b in spec.bands)))
     if spec.age_bands:
         facts.append(("age bands begin at", ", ".join(f"{edge:g}" for edge in spec.age_bands)))
+    if spec.pooling:
+        facts.append(("pooled values", plain(spec.pooling)))
+    if spec.publish_min is not None:
+        hidden = f"{count(spec.n_suppressed)} groups, or classes within groups, are hidden"
+        facts.append(("for publication", f"at least {spec.publish_min} persons a number; {hidden}"))
     if spec.adjust:
         facts.append(("adjustment", plain(spec.adjust)))
     return tuple(facts)
@@ -102,6 +107,6 @@ def _band(ends: list[float | None]) -> str:
 
 
 def _notes(result: AuditResult) -> list[list[Cell]]:
-    notes = [row.note for row in (*result.metrics, *result.gaps, *result.fairness)]
+    notes = [row.note for row in (*result.metrics, *result.gaps, *result.fairness, *result.slices)]
     codes = {code for note in notes for code in note_codes(note)}
     return [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]
