@@ -93,7 +93,7 @@ def _blank(row: Any, *more: str) -> Any:
         "value", "low", "high", "low_90", "high_90", "low_adjusted", "high_adjusted", "method",
         "null_expected", "within", "debiased", "p", "p_adjusted", "p_permutation", "effect_size",
         "margin", "verdict", "min_detectable", "pooled", "pooled_low", "pooled_high", "m_eff",
-        "gap", "found", "n", "n_subjects", "n_failed", "n_unlabelled", "n_a", "n_b",
+        "gap", "found", "confirmed", "n", "n_subjects", "n_failed", "n_unlabelled", "n_a", "n_b",
         "n_subjects_a", "n_subjects_b",
     )  # fmt: skip
     fields = type(row).model_fields
@@ -105,11 +105,11 @@ def _metric(row: MetricRow, hidden: Hidden) -> MetricRow:
     gone = hidden.has(population_of(row.metric, row.class_, hidden.classes), row.group)
     if row.metric.removesuffix(ALL) in _OF_CLASSES and hidden.any_class(row.group):
         gone = True
-    if gone:
-        return _blank(row)
-    if row.pooled is not None and hidden.within(list(row.group)):  # all groups made it
-        return row.model_copy(update=dict.fromkeys(("pooled", "pooled_low", "pooled_high")))
-    return row
+    blank: MetricRow = _blank(row) if gone else row
+    if not gone and row.pooled is not None and hidden.within(list(row.group)):
+        pooled = ("pooled", "pooled_low", "pooled_high")  # all groups made them
+        return row.model_copy(update=dict.fromkeys(pooled))
+    return blank
 
 
 def _gap(row: Gap, hidden: Hidden, min_n: int) -> Gap:

@@ -225,7 +225,11 @@ class SliceRow(Record):
     low: Number = None
     high: Number = None
     p: Number = None
-    p_adjusted: Number = Field(default=None, description="Holm over the slices confirmed")
+    p_adjusted: Number = Field(default=None, description="Holm over the slices found")
+    confirmed: bool | None = Field(
+        default=None,
+        description="whether p_adjusted is below 0.05 and the slice is worse on this half too",
+    )
     found: Number = Field(description="the gap on the half that chose the slice")
     n: Count
     n_subjects: Count

@@ -36,6 +36,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 HEADLINES = ("mae", "band_distance", "accuracy")
 DEPTH, TOP = 3, 5
+_ALPHA = 0.05
 _REFINES = float(ndtri(0.95))
 Items = frozenset[tuple[str, str | None]]
 
@@ -104,10 +105,16 @@ def slice_rows(
         f"{setting.min_n} persons in each half, by {metric.name}: the worst {len(rows)} found on "
         "one half of the persons (by hash) and measured on the other; Holm over these"
     )
-    return [
-        row.model_copy(update={"p_adjusted": None if np.isnan(q) else float(q)})
-        for row, q in zip(rows, adjusted, strict=True)
-    ], said
+    return [_adjusted(row, q, metric) for row, q in zip(rows, adjusted.tolist(), strict=True)], said
+
+
+def _adjusted(row: SliceRow, p: float, metric: Metric) -> SliceRow:
+    """With the p of the family; a slice that turns out better than the rest confirms nothing."""
+    if np.isnan(p):
+        return row
+    worse = -(row.gap or 0.0) if metric.better == "higher" else row.gap or 0.0
+    confirmed = p < _ALPHA and worse > 0
+    return row.model_copy(update={"p_adjusted": p, "confirmed": confirmed})
 
 
 def _halves(setting: Setting, table: Collected, metric: Metric) -> tuple[_Half, _Half]:

@@ -16,6 +16,7 @@ from reports.format import plot_text
 
 Role = Literal[
     "plain", "worst", "best", "small", "none", "gap", "inconclusive",
+    "confirmed", "unconfirmed",
     "second_better", "first_better", "equal", "unsettled", "narrower", "wider", "reversed",
 ]  # fmt: skip
 
@@ -27,6 +28,8 @@ MARKS: dict[Role, tuple[str, str, str]] = {
     "gap": ("var(--mark-2)", "diamond", "verdict: gap"),
     "none": ("var(--mark-3)", "square", "verdict: no material gap"),
     "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
+    "confirmed": ("var(--mark-2)", "diamond", "confirmed"),
+    "unconfirmed": ("var(--mark-4)", "circle-open", "not confirmed"),
     "second_better": ("var(--mark-3)", "square", "second run better"),
     "first_better": ("var(--mark-2)", "diamond", "first run better"),
     "equal": ("var(--mark-1)", "circle", "no difference that matters"),

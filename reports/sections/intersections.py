@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
-from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, table
+from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import ROW_HEIGHT, Grid, heat
 from reports.format import (
     combination_label,
@@ -21,6 +21,8 @@ from reports.lookup import better, headline, is_small, rows_of, unit
 from reports.words import by, level_words, mark_of
 
 MAX_ROWS = 40
+MAX_BESIDE = 6
+"""So many columns have raw and pooled values side by side."""
 POOLED = (
     "Pooled values draw each group towards what its single attributes say, the more so the fewer "
     "persons it has: nearer to the truth over many groups, but a group that truly stands apart is "
@@ -84,7 +86,8 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
         panels.append(Panel(f"{id}-pooled", "Pooled values", alt, spec, height))
         caption += f" {POOLED}"
     rows_in_table = _table(result, cells, sides, tops, names, metric, id)
-    return [Figure(f"{id}-figure", title, caption, tuple(panels), rows_in_table)]
+    size: Size = "half" if pooled and len(tops) <= MAX_BESIDE else "full"
+    return [Figure(f"{id}-figure", title, caption, tuple(panels), rows_in_table, size)]
 
 
 def _ends(rows: list[MetricRow]) -> tuple[float, float]:

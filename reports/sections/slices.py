@@ -18,17 +18,18 @@ from reports.format import (
     plain,
     plural,
 )
-from reports.lookup import unit
-from reports.words import level_words, mark_of
+from reports.lookup import better, defined_by_age, unit
+from reports.words import REGRESSION, level_words, mark_of
 
 _READING = (
     "The worst of hundreds of groups looks bad by chance. So the slices below were chosen on one "
     "half of the persons, and all that is printed was measured on the other half, except the last "
-    "column: the difference that made the choice, which flatters the search. A slice counts as "
-    "confirmed where its adjusted p is below 0.05. That none is confirmed does not show that no "
-    "group is served worse."
+    "column: the difference that made the choice, which flatters the search. A slice is confirmed "
+    "where it is worse on the other half too, with an adjusted p below 0.05. That none is "
+    "confirmed does not show that no group is served worse."
 )
-CONFIRMED = 0.05
+_WORSE = {"lower": "Right of the dashed line", "higher": "Left of the dashed line"}
+_CONFIRMED = {True: "yes", False: "no", None: ""}
 
 
 def build(result: AuditResult) -> Section | None:
@@ -39,18 +40,19 @@ def build(result: AuditResult) -> Section | None:
     rows = result.slices
     if not rows:
         return Section("slices", "Worst slices", (searched,))
-    confirmed = [row for row in rows if _confirmed(row)]
-    words = f"{len(confirmed)} of {plural(len(rows), 'slice')} confirmed"
-    words += ": " + "; ".join(_name(row) for row in confirmed) + "." if confirmed else "."
-    blocks: list[Block] = [Prose((_READING,)), Prose((words,))]
+    blocks: list[Block] = [Prose((_READING, _found(rows)))]
+    if any(defined_by_age(result, list(row.group)) for row in rows):
+        blocks.append(Prose((f"Slices by age: {REGRESSION[0].lower()}{REGRESSION[1:]}",)))
     drawn = [row for row in rows if row.gap is not None]
     lines = _table(result, rows)
     blocks.append(_figure(result, drawn, lines) if drawn else lines)
     return Section("slices", "Worst slices", (*blocks, searched))
 
 
-def _confirmed(row: SliceRow) -> bool:
-    return row.p_adjusted is not None and row.p_adjusted < CONFIRMED
+def _found(rows: Sequence[SliceRow]) -> str:
+    confirmed = [row for row in rows if row.confirmed]
+    words = f"{len(confirmed)} of {plural(len(rows), 'slice')} confirmed"
+    return words + (": " + "; ".join(map(_name, confirmed)) if confirmed else "") + "."
 
 
 def _name(row: SliceRow) -> str:
@@ -58,8 +60,8 @@ def _name(row: SliceRow) -> str:
 
 
 def _figure(result: AuditResult, rows: Sequence[SliceRow], lines: Table) -> Figure:
-    u = unit(result, rows[0].metric)
-    what = metric_title(rows[0].metric)
+    metric = rows[0].metric
+    u, what = unit(result, metric), metric_title(metric)
     marks = [
         Mark(
             _name(row),
@@ -68,19 +70,18 @@ def _figure(result: AuditResult, rows: Sequence[SliceRow], lines: Table) -> Figu
             row.high,
             count(row.n_subjects),
             f"{_name(row)}: {estimate(row.gap, row.low, row.high, u)}",
-            "gap" if _confirmed(row) else "inconclusive",
+            "confirmed" if row.confirmed else "unconfirmed",
         )
         for row in rows
     ]
     spec, height = forest(
-        marks, axis=f"difference in {what} to everyone else" + (f", {plain(u)}" if u else ""),
+        marks, axis="difference to everyone else" + (f", {plain(u)}" if u else ""),
         right="people", reference=0.0, reference_label="no difference",
     )  # fmt: skip
-    for trace in spec["data"]:  # these are no verdicts: there is no margin
-        if trace.get("name", "").startswith("verdict"):
-            trace["name"] = "confirmed" if trace["name"].endswith(": gap") else "not confirmed"
     title = f"{what.capitalize()} of each slice minus that of everyone else"
-    caption = f"On the confirming half, with its {level_words(result)} interval."
+    caption = f"On the half that did not choose them, with {level_words(result)} intervals."
+    worse = _WORSE.get(better(result, metric))
+    caption += f" {worse} a slice is served worse." if worse else ""
     said = "; ".join(mark.hover for mark in marks)
     panel = Panel("slices-plot", title, f"{title}. {said}.", spec, height)
     return Figure("slices-figure", title, caption, (panel,), lines)
@@ -96,12 +97,13 @@ def _table(result: AuditResult, rows: Sequence[SliceRow]) -> Table:
             Cell(number(row.value, u), row.value, mark_of(row.note, marks)),
             Cell(estimate(row.gap, row.low, row.high, u), row.gap),
             Cell(p_value(row.p), row.p), Cell(p_value(row.p_adjusted), row.p_adjusted),
+            Cell(_CONFIRMED[row.confirmed]),
             Cell(count(row.n_subjects), row.n_subjects), Cell(count(row.n), row.n),
             Cell(number(row.found, u), row.found),
         ])  # fmt: skip
     columns = (
         "slice", metric_title(rows[0].metric), "difference to everyone else [interval]", "p",
-        "p adjusted", "people", "faces", "difference where it was chosen",
+        "p adjusted", "confirmed", "people", "faces", "difference where it was chosen",
     )  # fmt: skip
     caption = "Worst slices, on the half of the persons that did not choose them"
     return table("slices-table", caption, columns, lines, footnotes=marks)

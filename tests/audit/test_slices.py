@@ -9,6 +9,8 @@ import pytest
 from audit import AuditResult, InputError, audit
 from audit.families import holm
 from audit.hashing import folds, text_keys
+from audit.metrics.age import age_metrics
+from audit.slices import _adjusted
 from tests.audit.compare import close
 from tests.audit.frames import age_table, expression_table
 
@@ -51,6 +53,20 @@ def test_values_are_those_of_the_other_half(result: AuditResult) -> None:
     assert row.value == pytest.approx(error[inside].mean(), rel=1e-12)
     assert row.gap == pytest.approx(error[inside].mean() - error[~inside].mean(), rel=1e-12)
     assert (row.n, row.n_subjects) == (inside.sum(), known.loc[inside, "subject_id"].nunique())
+
+
+def test_confirmed_needs_the_same_direction_on_the_other_half(result: AuditResult) -> None:
+    for row in result.slices:
+        assert row.confirmed == (row.p_adjusted < 0.05 and row.gap > 0)
+    assert result.slices[0].confirmed
+    # A slice that was found worse and is measured much better: a small p, and nothing confirmed.
+    metric = next(m for m in age_metrics() if m.name == "mae")
+    row = result.slices[0].model_copy(update={"confirmed": None})
+    assert _adjusted(row, 0.001, metric).confirmed
+    assert not _adjusted(row.model_copy(update={"gap": -row.gap}), 0.001, metric).confirmed
+    assert _adjusted(row, float("nan"), metric).confirmed is None
+    share = next(m for m in age_metrics() if m.name == "cs5")
+    assert not _adjusted(row, 0.001, share).confirmed
 
 
 def test_adjusted_p_is_holm_over_the_rows(result: AuditResult) -> None:
