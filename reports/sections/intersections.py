@@ -14,6 +14,7 @@ from reports.format import (
     metric_title,
     note_words,
     number,
+    plain,
     plural,
     row_estimate,
 )
@@ -51,7 +52,9 @@ def build(result: AuditResult) -> Section | None:
         "cells, intervals say how sure each one is: neighbouring colours are often not "
         "distinguishable."
     )
-    return Section("intersections", "Intersections", (Prose((words,)), *blocks))
+    pooled = any(row.pooled is not None and row.metric in metrics for row in result.metrics)
+    said = Prose((words, POOLED) if pooled else (words,))
+    return Section("intersections", "Intersections", (said, *blocks))
 
 
 def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
@@ -69,6 +72,7 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
     zero = better(result, metric) == "zero"
     direction = {"lower": "higher is worse", "higher": "lower is worse"}
     label = direction.get(better(result, metric), "0 is best" if zero else "")
+    bar = ", ".join(filter(None, (plain(u), label)))
     title = f"{metric_title(metric).capitalize()} {by(names)}"
     caption = f"Rows: {combination_label(down)}. Columns: {combination_label([across])}."
     if len(sides) > MAX_ROWS:
@@ -77,14 +81,13 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
     alt = f"Heat map. {title}: {plural(len(shown), 'cell')} with a value; they are in the table."
     ends = _ends(rows) if pooled else None
     height = 90 + (ROW_HEIGHT + 6) * len(grid.rows)
-    spec = heat(grid, bar=label, diverging=zero, ends=ends)
+    spec = heat(grid, bar=bar, diverging=zero, ends=ends)
     panels = [Panel(f"{id}-plot", "Raw values" if pooled else title, alt, spec, height)]
     if pooled:
         smooth = _grid(result, cells, sides[:MAX_ROWS], tops, down, u, pooled=True)
-        spec = heat(smooth, bar=label, diverging=zero, ends=ends)
+        spec = heat(smooth, bar=bar, diverging=zero, ends=ends)
         alt = f"Heat map. {title}, pooled values; they are in the table."
         panels.append(Panel(f"{id}-pooled", "Pooled values", alt, spec, height))
-        caption += f" {POOLED}"
     rows_in_table = _table(result, cells, sides, tops, names, metric, id)
     size: Size = "half" if pooled and len(tops) <= MAX_BESIDE else "full"
     return [Figure(f"{id}-figure", title, caption, tuple(panels), rows_in_table, size)]
