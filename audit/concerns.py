@@ -15,6 +15,12 @@ from audit.verdict import MIN_EFFECTIVE
 
 MIN_EFFECTIVE_SHARE = 0.25
 FAILURE_GAP = 0.01
+NO_SUBJECTS = Concern(
+    code="no_subjects",
+    severity="warning",
+    message="no subject_id: every face counts as another person; if photos repeat people, "
+    "intervals are too narrow",
+)
 PERSON_ATTRIBUTES = frozenset({"gender", "sex", "race", "ethnicity", "skin_tone"})
 
 
@@ -33,7 +39,7 @@ def table_warnings(facts: Facts) -> list[Concern]:
         message = f"{facts.n_alone} of {n} faces name no person; each is its own unit"
         found += _when(facts.n_alone, "n_without_subject", "info", message)
     else:
-        found.append(_no_subjects())
+        found.append(NO_SUBJECTS)
     found += _when(
         facts.n_failed,
         "failures",
@@ -82,14 +88,6 @@ def _reading(facts: Facts, where: str | None) -> list[Concern]:
         for count, code, severity, message in told
         for concern in _when(count, code, severity, message)
     ]
-
-
-def _no_subjects() -> Concern:
-    message = (
-        "no subject_id: every face counts as another person; if photos repeat people, "
-        "intervals are too narrow"
-    )
-    return Concern(code="no_subjects", severity="warning", message=message)
 
 
 def _when(count: int, code: Code, severity: str, message: str) -> list[Concern]:

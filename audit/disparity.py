@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, issparse
 
-from audit.hashing import uniforms
+from audit.hashing import Keys, uniforms
 from audit.metrics.fairness import accuracies, nmi, predicted_rates, row_rates
 from audit.metrics.fairness_list import STATISTICS
-from audit.units import GroupedSums
+from audit.units import GroupedSums, Values
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -136,11 +136,25 @@ def expected_nmi(
     t, _, k = counts.shape
     stacked = np.moveaxis(counts[:, used], 0, 1).reshape(len(used), -1)
     total = np.zeros(t)
-    for draw in range(NULL_DRAWS):
-        order = np.argsort(uniforms(keys, seed, draw), kind="stable")
-        shuffled = csr_array(
-            (np.ones(len(used)), (group, order)), shape=(grouped.n_groups, len(used))
-        )
-        table = np.asarray(shuffled @ stacked).reshape(-1, t, k)
-        total += nmi(np.moveaxis(table, 1, 0))
+    for found in permuted(group, keys, stacked, grouped.n_groups, seed, NULL_DRAWS):
+        total += nmi(np.moveaxis(found.reshape(-1, t, k), 1, 0))
     return total / NULL_DRAWS
+
+
+def permuted(
+    group: IntArray, keys: Keys, counts: Values, n_groups: int, seed: int, draws: int
+) -> Iterator[FloatArray]:
+    """Tables (G, C) with the groups permuted among the persons; each keeps its faces together.
+
+    Parameters
+    ----------
+    group, keys : arrays (entries,)
+        The group of every (person, group), and the person's key.
+    counts : array (entries, C)
+        Its faces by column, dense or sparse.
+    """
+    for draw in range(draws):
+        order = np.argsort(uniforms(keys, seed, draw), kind="stable")
+        shuffled = csr_array((np.ones(len(group)), (group, order)), shape=(n_groups, len(group)))
+        found = shuffled @ counts
+        yield np.asarray(found.todense() if issparse(found) else found)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 NOTES: dict[str, str] = {
+    "absent_group": "the reference has this group and the data have no face of it",
     "all_flipped": "noise changed every label of the group, so none could be damaged",
+    "bands_differ": "ages are cut into other bands on either side; set --age-bands",
     "below_min_n": "fewer persons than min_n, so not tested",
     "biased_extreme": "noise moves it away from parity, so no interval; read it beside "
     "null_expected, its mean if the groups did not differ",
@@ -16,9 +18,11 @@ NOTES: dict[str, str] = {
     "classes_excluded": "classes without a true face in the group are left out of the mean",
     "denominator_near_zero": "the interval of the denominator reaches 0, so no ratio",
     "descriptive": "describes these faces; no interval is made",
+    "disjoint": "no group of one side occurs on the other: as far apart as can be",
     "empty_group": "no face with known truth was processed",
     "empty_half": "no bin holds people of both halves, so the noise cannot be taken out",
     "few_effective": "fewer than 2 effective persons: no interval",
+    "few_in_cell": "fewer than 5 persons of this group have this label, so no interval",
     "few_of_class": "a class in the mean is shown by under 10 persons, so no interval",
     "few_per_class": "a class in the mean is right or wrong in under 5 persons, so no interval",
     "fixed_by_strata": "the groups are those within which persons were to move: no permutation",
@@ -48,6 +52,7 @@ NOTES: dict[str, str] = {
     "one_subject": "a single person: no interval by person exists",
     "one_value": "a single value of the true or of the predicted variable: undefined",
     "open_band": "a face's age band has no upper end, so the error has no upper bound",
+    "outside_reference": "the reference has nobody in a group that occurs, so no ratio to it",
     "overlapping_bands": "the age bands overlap, so neighbours are not defined",
     "predicted_bands": "ages are predicted as bands only; an exact error does not exist",
     "range_restricted": "the groups are defined by the true age, which limits its range",
@@ -75,6 +80,12 @@ NOTES: dict[str, str] = {
 }
 
 WARNING_CODES: dict[str, str] = {
+    "copies": "some pictures are in the data several times",
+    "images_unread": "images were not read, or some cannot be, so copies of them are not seen",
+    "no_labels": "the data have neither age nor expression, so no label is compared",
+    "one_group": "all faces are of one group, so nothing can be compared",
+    "reference_disjoint": "no group of the reference occurs in the data",
+    "splits_share": "people, pictures or image files are in two parts of the data",
     "not_streamed": "the table was streamed, and what needs all rows at once is left out",
     "few_effective_subjects": "a group has fewer than 20 effective persons",
     "n_without_subject": "some faces name no person; each is its own unit",

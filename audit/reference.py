@@ -14,7 +14,7 @@ from audit.errors import InputError
 from audit.tables import read_table
 
 FloatArray = npt.NDArray[np.float64]
-_SHARES = ("share", "weight", "count", "population")
+SHARES = ("share", "weight", "count", "population")
 
 
 def read_reference(path: Path) -> dict[str, float]:
@@ -32,10 +32,10 @@ def read_reference(path: Path) -> dict[str, float]:
         A column is missing, an age is none, occurs twice, or a share is negative or not finite.
     """
     frame = read_table(path)
-    name = next((name for name in _SHARES if name in frame.columns), None)
+    name = next((name for name in SHARES if name in frame.columns), None)
     if "age" not in frame.columns or name is None:
         raise InputError(
-            f"{path.name}: a reference needs a column 'age' and one of {', '.join(_SHARES)}; "
+            f"{path.name}: a reference needs a column 'age' and one of {', '.join(SHARES)}; "
             f"the table has {', '.join(map(str, frame.columns))}"
         )
     found: dict[str, float] = {}

@@ -28,7 +28,7 @@ from audit.rows import (
     Number,
     Record,
     SliceRow,
-    Task,
+    Subject,
 )
 
 SCHEMA: Literal["hae-audit/audit/1"] = "hae-audit/audit/1"
@@ -148,7 +148,7 @@ class AuditResult(Record):
     """
 
     schema_: Literal["hae-audit/audit/1"] = Field(default=SCHEMA, alias="schema")
-    task: Task
+    task: Subject
     run: RunInfo
     spec: Spec
     metrics: list[MetricRow]

@@ -13,6 +13,8 @@ Group = dict[str, str | None]
 """Attribute -> value; ``{}`` is everyone, ``None`` as a value means "unknown" (an empty cell)."""
 
 Task = Literal["age", "expression"]
+Subject = Literal["age", "expression", "data"]
+"""What a record is about: a task of a model, or a data set before any model."""
 Better = Literal["lower", "higher", "zero", "none"]
 LabelSource = Literal["self_reported", "perceived", "predicted", "drawn", "unknown"]
 Verdict = Literal["gap", "no material gap", "inconclusive"]
@@ -195,8 +197,8 @@ class FairnessRow(Record):
     """One statistic of how the groups of an attribute combination differ, over all of them.
 
     Extremes over groups are biased away from parity: ``null_expected`` is the mean of the
-    statistic over the same groups if they did not differ. ``group`` is set for NPMI only. What a
-    statistic is says ``spec.fairness``.
+    statistic over the same groups if they did not differ. ``group`` is set for statistics of one
+    group. What a statistic is says ``spec.fairness``.
     """
 
     metric: str
@@ -204,7 +206,13 @@ class FairnessRow(Record):
     attributes: list[str]
     group: Group | None = None
     value: Number
+    low: Number = Field(default=None, description="95 % interval by person, where one is made")
+    high: Number = None
+    method: str | None = None
     null_expected: Number = None
+    p: Number = Field(
+        default=None, description="p of the hypothesis that nothing but chance is there, if tested"
+    )
     n: Count = Field(description="faces of the groups that enter: known truth and processed")
     n_groups: int
     note: Note = None

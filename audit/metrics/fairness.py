@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.metrics.core import divide
+from audit.metrics.representation import entropy, tv_distance
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -97,8 +98,7 @@ def demographic_parity(predicted: FloatArray) -> FloatArray:
 def total_variation(predicted: FloatArray) -> FloatArray:
     """1/2 sum_k |P(k given g) - P(k given h)| of every pair of groups, shape (..., pairs)."""
     first, second = np.triu_indices(predicted.shape[-2], 1)
-    gap = np.abs(predicted[..., first, :] - predicted[..., second, :])
-    return np.asarray(gap.sum(axis=-1) / 2)
+    return tv_distance(predicted[..., first, :], predicted[..., second, :])
 
 
 def accuracy_ratio(accuracy: FloatArray) -> FloatArray:
@@ -156,11 +156,6 @@ def nmi(counts: FloatArray) -> FloatArray:
     in one cell. Biased upward in small tables. Source: arXiv:2303.15889.
     """
     p = divide(counts, counts.sum(axis=(-2, -1), keepdims=True))
-
-    def entropy(q: FloatArray) -> FloatArray:
-        terms = np.where(q > 0, q * np.log(np.where(q > 0, q, 1.0)), 0.0)
-        return np.asarray(-terms.reshape(*counts.shape[:-2], -1).sum(axis=-1))
-
-    joint = entropy(p)
+    joint = entropy(p.reshape(*counts.shape[:-2], -1))
     mutual = entropy(p.sum(axis=-1)) + entropy(p.sum(axis=-2)) - joint
     return np.asarray(divide(np.maximum(mutual, 0.0), np.where(joint > 1e-12, joint, 0.0)))

@@ -228,7 +228,8 @@ def _folds(tables: Sequence[Divided]) -> list[str]:
 
     import numpy as np
 
-    from hae.data.splits.leaks import SPLIT, Shared, texts
+    from audit.data_set.copies import Shared
+    from hae.data.splits.leaks import SPLIT, texts
 
     splits = [texts(table.manifest.frame, SPLIT) for table in tables]
     names = [name for name in ("train", "val", "test") if (splits[0] == name).any()]

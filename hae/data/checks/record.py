@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from audit.data_set.copies import Shared
 from hae.config import Strict
-from hae.data.splits.leaks import Shared
 
 Severity = Literal["serious", "warning", "info"]
 

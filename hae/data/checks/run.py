@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.columns import MAX_AGE
+from audit.data_set.copies import Shared
 from hae.data.checks.counts import ages_of, counts_of, people_of, usable_rows
 from hae.data.checks.images import Scan, Stray, image_check, scan_findings, stray_findings
 from hae.data.checks.record import Count, DataCheck, Finding, Severity, finding
@@ -22,7 +23,6 @@ from hae.data.splits.leaks import (
     PHOTO,
     SPLIT,
     SUBJECT,
-    Shared,
     contradictions,
     image_leaks,
     images_of,

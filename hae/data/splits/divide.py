@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.data_set.copies import Shared
 from audit.errors import InputError
 from audit.hashing import Keys, text_keys
 from hae.data.core import Manifest
@@ -25,7 +26,6 @@ from hae.data.splits.leaks import (
     PHOTO,
     SPLIT,
     SUBJECT,
-    Shared,
     image_leaks,
     images_of,
     leaks,

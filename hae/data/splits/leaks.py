@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -12,52 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.data_set.copies import IMAGE, Shared
 from audit.errors import InputError
 from audit.hashing import Keys, text_keys
 
 PHOTO = "photo:"
 """Begins the ``subject_id`` that stands for the unknown person on several copies of one photo."""
 SUBJECT, SPLIT = "subject_id", "split"
-IMAGE = "image"
 MOST_PARTS = 20
 """Of more parts only those pairs are told that share somebody."""
 IntArray = npt.NDArray[np.int64]
 _ROLES = (("test", "tst", "testing"), ("val", "valid", "validation", "dev"))
 _LEARNT = ("train", "trn", "training")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """How many faces of a part show somebody who is in another part too."""
-
-    part: str
-    other: str
-    faces: int
-    """Of the part."""
-    shared: int
-    """Of these, whose person is in the other part."""
-    people: int
-    """Who are in both."""
-    example: str | None = None
-    word: str = "person"
-    """What they share: ``person``, ``photo`` where people are unknown, or ``image``, a file."""
-
-    def __str__(self) -> str:
-        """In words.
-
-        Examples
-        --------
-        >>> str(Shared("test", "train", 4741, 0, 0))
-        '0 of 4,741 test faces share a person with train'
-        >>> str(Shared("test", "train", 200, 3, 2))
-        '3 of 200 test faces (1.5 %) share a person with train'
-        """
-        share = f" ({100 * self.shared / self.faces:.1f} %)" if self.shared else ""
-        what = f"an {self.word}" if self.word == IMAGE else f"a {self.word}"
-        return (
-            f"{self.shared:,} of {self.faces:,} {self.part} faces{share} share {what} with "
-            f"{self.other}"
-        )
 
 
 def texts(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from audit.data_set.copies import Shared
 from audit.errors import InputError
 from hae.data.splits.leaks import (
-    Shared,
     contradictions,
     image_leaks,
     images_of,

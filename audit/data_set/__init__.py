@@ -1,0 +1,1 @@
+"""Auditing a data set before any model: who is in it, and what its labels tell of them."""
