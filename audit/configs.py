@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,9 +66,30 @@ def first_error(model: type[BaseModel], error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"the key {where!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        choices = re.findall("'([^']*)'", error["ctx"]["expected"])
+        message = f"Input should be {_either(nearest(error['input'], choices))}"
     shown = error["input"] if isinstance(error["input"], str | int | float) else None
     place = f"{where}: " if where else ""
     return place + message + (f", got {shown!r}" if shown is not None else "")
+
+
+def nearest(name: str, choices: Iterable[str]) -> list[str]:
+    """The choices, those that look like a name first; the others keep their order.
+
+    Examples
+    --------
+    >>> nearest("mcann", ["sae", "max", "mcan"])
+    ['mcan', 'sae', 'max']
+    """
+    known = list(choices)
+    near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.5)
+    return [*near, *(x for x in known if x not in near)]
+
+
+def _either(choices: Sequence[str]) -> str:
+    shown = [repr(choice) for choice in choices]
+    return " or ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
 
 
 def _keys(model: Any, location: Sequence[int | str]) -> list[str]:

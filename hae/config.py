@@ -13,7 +13,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
 
-AggregatorName = Literal["sae", "mean", "max", "single", "mean_predictions"]
+AggregatorName = Literal[
+    "sae", "mean", "max", "single", "mean_predictions", "concat", "scale", "tnet", "han",
+    "sat_soft", "sat_hard", "dvan", "san", "mlb", "mcb", "hiecoatt", "ban", "mcan", "second_order",
+    "views_mlp", "regions_mlp",
+]  # fmt: skip
+FACE_REGIONS = frozenset({"san", "mlb", "mcb", "hiecoatt", "ban", "mcan", "regions_mlp"})
+VIEW_REGIONS = frozenset({"han", "dvan"})
+"""Aggregators that use regions of the plain face, and of each view."""
+CONTROLS = frozenset({"views_mlp", "regions_mlp"})
+WITH_HEADS = frozenset({"sae", "mcan"})
+VIEW_LOSS = {"scale": 1.0, "tnet": 0.7 / 0.3}
+"""Weight of the views' own losses where the method has them."""
 HeadName = Literal["hierarchical", "regression", "expectation", "dldl_v2", "mean_variance", "corn"]
 OptimizerName = Literal["ranger", "adamw"]
 
@@ -80,10 +91,17 @@ class BackboneConfig(Strict):
 
 
 class AggregatorConfig(Strict):
-    """How K embeddings become one; all but ``name`` belong to ``sae``.
+    """How K embeddings become one; keys that an aggregator does not use have no effect.
 
-    ``token_scale`` multiplies the learned CLS token at its birth: N(0, 1) in 1024 dimensions has
-    norm 32 beside embeddings of norm 1.
+    ``layers``, ``heads``, ``feedforward``: of ``sae`` and ``mcan``. ``dropout``: of all that have
+    it. ``token_scale`` multiplies the learned CLS token of ``sae`` at its birth: N(0, 1) in 1024
+    dimensions has norm 32 beside embeddings of norm 1. ``width``: of the hidden or joint layer;
+    each has a default of its own. ``steps``: of ``sat_*`` (4) and hops of ``san`` (2).
+    ``glimpses``: maps of ``mlb``, ``mcb`` (0: the mean region) and ``ban``. ``sketch``: size of
+    ``mcb``'s. ``view_loss``: weight of the mean loss of the views alone beside that of the whole;
+    0 but for ``scale`` (1) and ``tnet`` (0.7 / 0.3). ``cells``: regions are pooled to at most that
+    many by side. ``partner``: whose number of parameters ``views_mlp`` and ``regions_mlp`` have,
+    by the same keys.
     """
 
     name: AggregatorName = "sae"
@@ -92,6 +110,36 @@ class AggregatorConfig(Strict):
     feedforward: Positive = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     token_scale: Annotated[float, Field(gt=0)] = 1.0
+    width: Positive | None = None
+    steps: Positive | None = None
+    glimpses: Annotated[int, Field(ge=0)] = 2
+    sketch: Annotated[int, Field(ge=2)] = 4096
+    view_loss: Amount | None = None
+    cells: Positive = 7
+    partner: AggregatorName | None = None
+
+    @model_validator(mode="after")
+    def _partnered(self) -> AggregatorConfig:
+        if self.name in CONTROLS and (self.partner is None or self.partner in CONTROLS):
+            raise ValueError(
+                f"{self.name!r} has as many parameters as another aggregator; say with partner "
+                "which, such as partner = 'ban'"
+            )
+        if self.name == "ban" and not self.glimpses:
+            raise ValueError("'ban' has at least one map; set glimpses to 1 or more")
+        return self
+
+    @property
+    def regions(self) -> Literal["none", "face", "view"]:
+        """Which regions it uses: none, those of the plain face, or those of each view."""
+        if self.name in VIEW_REGIONS:
+            return "view"
+        return "face" if self.name in FACE_REGIONS else "none"
+
+    @property
+    def own_loss(self) -> float:
+        """Weight of the views' own losses."""
+        return VIEW_LOSS.get(self.name, 0.0) if self.view_loss is None else self.view_loss
 
 
 class HeadConfig(Strict):
@@ -171,7 +219,8 @@ class AgeModelConfig(Strict):
     def _fits(self) -> AgeModelConfig:
         if self.aggregator.name == "single" and self.views.k != 1:
             raise ValueError(f"aggregator 'single' takes one view, views.k is {self.views.k}")
-        if self.aggregator.name == "sae" and self.embedding % self.aggregator.heads:
+        named = {self.aggregator.name, self.aggregator.partner}
+        if named & WITH_HEADS and self.embedding % self.aggregator.heads:
             raise ValueError(
                 f"embedding {self.embedding} must be a multiple of heads {self.aggregator.heads}"
             )
@@ -274,6 +323,15 @@ class RunConfig(Strict):
             raise ValueError(
                 f"embed_views is {self.embed_views}, must be at least 4 x views.k = "
                 f"{4 * self.model.views.k}, so that a face is seen through different views"
+            )
+        aggregator, k = self.model.aggregator, self.model.views.k
+        if self.embed_views and aggregator.regions != "none":
+            raise ValueError(
+                f"embed_views keeps no regions, which {aggregator.name!r} uses; set embed_views = 0"
+            )
+        if aggregator.name == "concat" and min(self.selection_views, k) < k:
+            raise ValueError(
+                f"'concat' has a place for each of the views.k = {k}; set selection_views = {k}"
             )
         if self.optimizer.name == "ranger" and self.optimizer.weight_decay:
             raise ValueError("optimizer 'ranger' is the paper's with weight_decay 0; use adamw")

@@ -13,6 +13,7 @@ from torch import Tensor
 from hae.config import AgeModelConfig
 from hae.models.age import AgeModel
 from hae.models.expression import ExpressionModel
+from hae.models.neck import Seen
 from hae.precision import exact
 from hae.views import ViewParams, apply_views, plain_view
 
@@ -89,11 +90,11 @@ def estimate_faces(
     """
     on_device, chunk = views.to(device), chunk_size(device, views.k)
 
-    def features(start: int, stop: int) -> Tensor:
+    def seen(start: int, stop: int) -> Seen:
         faces = filled(torch.from_numpy(pixels(slice(start, stop))).to(device), chunk)
-        return model.features(view_tensor(model.config, faces, on_device))[: stop - start]
+        return model.see(*network_input(model.config, faces, on_device))
 
-    return in_chunks(model, features, n, chunk)
+    return in_chunks(model, seen, n, chunk)
 
 
 def filled(rows: Tensor, n: int) -> Tensor:
@@ -113,22 +114,33 @@ def view_tensor(config: AgeModelConfig, faces: Tensor, views: ViewParams) -> Ten
     )
 
 
+def network_input(
+    config: AgeModelConfig, faces: Tensor, views: ViewParams
+) -> tuple[Tensor, Tensor | None]:
+    """Views (b, k, 3, size, size) and, for an aggregator that uses their regions, plain faces."""
+    images = view_tensor(config, faces, views)
+    if config.aggregator.regions != "face":
+        return images, None
+    return images, view_tensor(config, faces, plain_view().to(faces.device))
+
+
 @torch.inference_mode()
 def in_chunks(
-    model: AgeModel, features: Callable[[int, int], Tensor], n: int, chunk: int
+    model: AgeModel, seen: Callable[[int, int], Seen], n: int, chunk: int
 ) -> AgeEstimates:
-    """Estimate ages from ``features(start, stop) -> (b, k, d_b)``, a chunk of faces at a time."""
+    """Estimate ages from ``seen(start, stop)``, a chunk of faces at a time; more are left out."""
     parts = []
     with exact():
         for start in range(0, n, chunk):
-            found = features(start, min(start + chunk, n))
-            parts.append(_of_features(model, found, chunk))
+            stop = min(start + chunk, n)
+            parts.append(_of_seen(model, seen(start, stop), stop - start, chunk))
     return _joined(parts)
 
 
-def _of_features(model: AgeModel, found: Tensor, chunk: int) -> AgeEstimates:
-    b, whole = len(found), filled(found, chunk)
-    output = model.from_features(whole)
+def _of_seen(model: AgeModel, found: Seen, b: int, chunk: int) -> AgeEstimates:
+    regions = None if found.regions is None else filled(found.regions[:b], chunk)
+    whole = Seen(filled(found.features[:b], chunk), regions)
+    output = model.from_seen(whole)
     logits = output.raw.get("logits")
     alone = model.view_ages(whole)  # (b, k)
     return AgeEstimates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from timm.models import get_pretrained_cfg
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audit.errors import InputError
 
@@ -65,6 +67,7 @@ class Backbone(nn.Module):
         # gives 4096.
         width = getattr(self.network, "head_hidden_size", None) or self.network.num_features
         self.out_dim = int(width)  # type: ignore[arg-type]
+        self.region_dim = int(self.network.num_features)  # type: ignore[arg-type]
         if frozen:
             self.network.requires_grad_(requires_grad=False).eval()
 
@@ -78,6 +81,80 @@ class Backbone(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             features: Tensor = self.network(images)
         return features
+
+    def with_regions(self, images: Tensor, cells: int = 7) -> tuple[Tensor, Tensor]:
+        """The same features, and the places of the last map or the tokens they come from.
+
+        Parameters
+        ----------
+        images : Tensor
+            (n, 3, h, w).
+        cells : int
+            Places are pooled to at most that many by side, where they form a square or a map.
+
+        Returns
+        -------
+        features : Tensor
+            (n, ``out_dim``).
+        regions : Tensor
+            (n, r, ``region_dim``), row by row from the top left; class tokens are none.
+
+        Raises
+        ------
+        InputError
+            The network has neither one map nor one sequence of tokens.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            last = self.network.forward_features(images)  # type: ignore[operator]
+            if not isinstance(last, Tensor) or last.ndim not in (3, 4):
+                raise self._no_regions()
+            features: Tensor = self.network.forward_head(last)  # type: ignore[operator]
+            regions = _regions(self.network, last, cells)
+            if regions.shape[-1] != self.region_dim:
+                raise self._no_regions()
+        return features, regions
+
+    def check_regions(self, size: int) -> None:
+        """Refuse a network that has no regions, by a look at one grey image of a size.
+
+        Raises
+        ------
+        InputError
+            The network has neither one map nor one sequence of tokens.
+        """
+        if not hasattr(self.network, "forward_head"):
+            raise self._no_regions()
+        modes = {module: module.training for module in self.network.modules()}
+        self.network.eval()
+        with torch.no_grad():
+            self.with_regions(next(self.parameters()).new_zeros(1, 3, size, size))
+        for module, mode in modes.items():
+            module.training = mode
+
+    def _no_regions(self) -> InputError:
+        return InputError(
+            f"backbone {self.name!r}: gives no regions (its last layer is neither one map nor one "
+            "sequence of tokens); take another backbone, or an aggregator of views alone"
+        )
+
+
+def _regions(network: nn.Module, last: Tensor, cells: int) -> Tensor:
+    """(n, r, c) of what timm's ``forward_features`` gives: a map in either layout, or tokens."""
+    if last.ndim == 3:  # (n, t, c)
+        first = getattr(network, "num_prefix_tokens", None)
+        side = math.isqrt(last.shape[1] - (first or 0))
+        if first is None:  # networks that do not tell of a class token have one or none
+            first = int(last.shape[1] == side**2 + 1)
+        last = last[:, first:]
+        if side**2 != last.shape[1]:
+            return last
+        last = last.transpose(1, 2).unflatten(2, (side, side))  # type: ignore[no-untyped-call]
+    elif getattr(network, "output_fmt", None) == "NHWC":
+        last = last.permute(0, 3, 1, 2)
+    h, w = min(cells, last.shape[2]), min(cells, last.shape[3])
+    if (h, w) != last.shape[2:]:
+        last = functional.adaptive_avg_pool2d(last, (h, w))
+    return last.flatten(2).transpose(1, 2)
 
 
 def _create(name: str, size: int) -> nn.Module:

@@ -14,18 +14,25 @@ the paper's released code in that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from hae.aggregate.core import AGGREGATORS
+from hae.aggregate.core import build
+from hae.aggregate.sat import ShowAttendTell
+from hae.aggregate.streams import Combined, Shape, Streams
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig
-from hae.heads.branch import Raw, full
+from hae.heads.branch import Raw
 from hae.heads.core import HEADS
 from hae.heads.losses import Losses
-from hae.heads.target import AgeTarget
+from hae.heads.target import AgeTarget, distance
+from hae.models.neck import Seen, project, see
+
+REWARD_YEARS = 5.0
+"""tau of the reward exp(-|error| / tau) of hard attention."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +41,20 @@ class Output:
 
     ``raw``: the head's output with first dimension b * ``groups``, the groups of a face in a row.
     ``groups``: embeddings per face, 1 unless predictions are averaged. ``age``: estimate in years,
-    (b,), the mean over the groups.
+    (b,), the mean over the groups. ``combined``: what the aggregator made. ``alone``: the head's
+    output of each view alone, first dimension b * k, where it has a loss of its own.
     """
 
     raw: Raw
     groups: int
     age: Tensor
+    combined: Combined
+    alone: Raw | None = None
+
+    @property
+    def maps(self) -> Mapping[str, Tensor]:
+        """Attention by name, first dimension b; see the aggregator."""
+        return self.combined.maps
 
 
 class AgeModel(nn.Module):
@@ -51,7 +66,7 @@ class AgeModel(nn.Module):
     Raises
     ------
     InputError
-        The backbone's name is unknown.
+        The backbone's name is unknown, or it has no regions and the aggregator needs them.
     """
 
     def __init__(self, config: AgeModelConfig) -> None:
@@ -61,31 +76,65 @@ class AgeModel(nn.Module):
             config.backbone.name, size=config.size, frozen=config.backbone.frozen
         )
         self.projection = nn.Linear(self.backbone.out_dim, config.embedding)
-        self.aggregator = AGGREGATORS[config.aggregator.name](config.embedding, config.aggregator)
+        self.aggregator = build(
+            Shape(config.embedding, config.views.k, self.backbone.region_dim), config.aggregator
+        )
         self.head = HEADS[config.head.name](config.embedding, config.head)
+        self.region_projection = None
+        if config.aggregator.regions != "none":
+            self.backbone.check_regions(config.size)
+            self.region_projection = nn.Linear(self.backbone.region_dim, config.embedding)
 
-    def forward(self, views: Tensor) -> Output:
-        """Of normalised views (b, k, 3, h, w)."""
-        return self.from_features(self.features(views))
+    def forward(self, views: Tensor, plain: Tensor | None = None) -> Output:
+        """Of normalised views (b, k, 3, h, w), and the plain faces (b, 1, 3, h, w) for regions."""
+        return self.from_seen(self.see(views, plain))
+
+    def see(self, views: Tensor, plain: Tensor | None = None) -> Seen:
+        """The backbone alone: features, and regions where the aggregator uses them."""
+        return see(self.backbone, self.config.aggregator, views, plain)
 
     def features(self, views: Tensor) -> Tensor:
         """The backbone alone, (b, k, 3, h, w) -> (b, k, d_b), all views in one pass."""
-        b, k = views.shape[:2]
         flat: Tensor = self.backbone(views.flatten(0, 1))  # (b * k, d_b)
-        return flat.view(b, k, -1)
+        return flat.view(*views.shape[:2], -1)
 
     def from_features(self, features: Tensor) -> Output:
-        """All but the backbone, of (b, k, d_b)."""
-        hidden = functional.leaky_relu(self.projection(features), 0.01)
-        e = functional.normalize(full(hidden), dim=-1)  # (b, k, d)
-        z = self.aggregator(e)  # (b, g, d)
+        """All but the backbone, of (b, k, d_b), for an aggregator that uses no regions."""
+        return self.from_seen(Seen(features))
+
+    def from_seen(self, seen: Seen, *, maps: bool = False) -> Output:
+        """All but the backbone; ``maps`` asks for attention maps that cost a pass of their own."""
+        regions = None
+        if self.region_projection is not None and seen.regions is not None:
+            regions = project(self.region_projection, seen.regions)
+        e = project(self.projection, seen.features)  # (b, k, d)
+        combined = self.aggregator(Streams(e, regions, maps=maps))
+        z = combined.embedding  # (b, g, d)
         b, g = z.shape[:2]
         raw = self.head(z.flatten(0, 1))
-        return Output(raw, g, self.head.age(raw).view(b, g).mean(dim=1))
+        own = self.training and self.config.aggregator.own_loss > 0
+        alone = self.head(e.flatten(0, 1)) if own else None
+        age = self.head.age(raw).view(b, g).mean(dim=1)
+        return Output(raw, g, age, combined, alone)
 
     def losses(self, output: Output, target: AgeTarget) -> Losses:
-        """Terms of the head's loss, means over faces (and their groups), with ``total``."""
-        return self.head.losses(output.raw, target.repeat(output.groups))
+        """Terms of the head's loss, means over faces (and their groups), with ``total``.
+
+        To it come ``views``, the loss of each view alone, the aggregator's penalties and
+        ``policy``, where there are any; the terms are given as they enter the total.
+        """
+        terms = self.head.losses(output.raw, target.repeat(output.groups))
+        more = dict(output.combined.penalties)
+        if output.alone is not None:
+            k = len(next(iter(output.alone.values()))) // len(output.age)
+            own = self.head.losses(output.alone, target.repeat(k))["total"]
+            more["views"] = self.config.aggregator.own_loss * own
+        if output.combined.policy is not None and isinstance(self.aggregator, ShowAttendTell):
+            reward = torch.exp(-distance(output.age, target) / REWARD_YEARS)
+            more["policy"] = self.aggregator.reinforce(output.combined.policy, reward)
+        if not more:
+            return terms
+        return {**terms, **more, "total": terms["total"] + sum(more.values())}
 
     def masses(self, output: Output, temperature: float = 1.0) -> Tensor | None:
         """Probabilities of the bins at a temperature, (b, C), the mean over the groups.
@@ -98,10 +147,11 @@ class AgeModel(nn.Module):
             return None
         return masses.view(len(output.age), output.groups, -1).mean(dim=1)
 
-    def view_ages(self, features: Tensor) -> Tensor:
-        """The estimate from each view alone, (b, k, d_b) -> (b, k), in years, in evaluation mode.
+    def view_ages(self, seen: Seen | Tensor) -> Tensor:
+        """The estimate from each view alone, (b, k), in years, in evaluation mode.
 
-        Its standard deviation over the views says how much the estimate hangs on the crop.
+        Of what the backbone says, or of its features (b, k, d_b) where no regions are used. Its
+        standard deviation over the views says how much the estimate hangs on the crop.
         """
-        alone = self.from_features(features.flatten(0, 1)[:, None])
-        return alone.age.view(features.shape[:2])
+        seen = Seen(seen) if isinstance(seen, Tensor) else seen
+        return self.from_seen(seen.apart()).age.view(seen.features.shape[:2])

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from hae.config import RunConfig
 from hae.heads.target import AgeTarget
-from hae.inference import AgeEstimates, chunk_size, estimate_faces, in_chunks, view_tensor
+from hae.inference import AgeEstimates, chunk_size, estimate_faces, in_chunks, network_input
 from hae.models.age import AgeModel
+from hae.models.neck import Seen
 from hae.training.batches import Batches, run_batches
 from hae.training.embed import Features, choose_views
 from hae.training.faces import Faces
@@ -77,7 +78,7 @@ class AgeTask:
                 seed=self.config.seed,
                 epoch=batch["epoch"],
             )
-            output = self.model(view_tensor(self.config.model, batch["pixels"], drawn))
+            output = self.model(*network_input(self.config.model, batch["pixels"], drawn))
         return self.model.losses(output, AgeTarget(batch["low"], batch["high"]))
 
     def validate(self, device: torch.device) -> dict[str, float]:
@@ -100,11 +101,11 @@ class AgeTask:
             return estimate_faces(self.model, faces.pixels, len(faces), few, device)
         stored = self.embedded.validation
 
-        def features(start: int, stop: int) -> Tensor:
+        def seen(start: int, stop: int) -> Seen:
             found = stored[start:stop, :k].astype(np.float32)
-            return torch.from_numpy(found).to(device)
+            return Seen(torch.from_numpy(found).to(device))
 
-        return in_chunks(self.model, features, len(self.validation), chunk_size(device))
+        return in_chunks(self.model, seen, len(self.validation), chunk_size(device))
 
 
 def _parts(views: ViewParams) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,6 +60,18 @@ def test_a_value_has_no_keys() -> None:
         (["steps=1.5"], r"here: steps: Input should be a valid integer.*got 1\.5"),
         (["batch_size=1"], r"batch_size: Input should be greater than or equal to 2, got 1"),
         (["model.head.name=tree"], r"model\.head\.name: Input should be 'hierarchical', .*'tree'"),
+        (["model.aggregator.name=mcann"], r"aggregator\.name: Input should be 'mcan', .*'sae'"),
+        (["model.aggregator.name=regions_mlp"], r"say with partner which, such as partner = 'ban'"),
+        (["model.aggregator.name=concat"], r"'concat' has a place .* 10; set selection_views = 10"),
+        (["model.aggregator.name=ban", "model.aggregator.glimpses=0"], r"at least one map"),
+        (
+            ["model.aggregator.name=mcan", "model.embedding=6"],
+            r"embedding 6 must be a multiple of heads 4",
+        ),
+        (
+            ["embed_views=80", "model.backbone.frozen=true", "model.aggregator.name=ban"],
+            r"embed_views keeps no regions, which 'ban' uses; set embed_views = 0",
+        ),
         (["model=3"], r"here: model: Input should be a valid dictionary.*got 3"),
         (["optimizer.lr=nan"], r"optimizer\.lr: Input should be a finite number"),
         (["model.head.age_max=inf"], r"model\.head\.age_max: Input should be a finite number"),

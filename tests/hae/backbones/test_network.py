@@ -66,3 +66,81 @@ def test_unfrozen_follows_the_mode() -> None:
     assert backbone.train().network.training
     assert not backbone.eval().network.training
     assert backbone(torch.randn(2, 3, 32, 32)).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "shape"),
+    [  # places of the last map, or tokens without those of the class
+        ("vgg16", 224, (49, 512)),
+        ("mobilenetv3_small_050", 128, (16, 288)),
+        ("resnet50", 112, (16, 2048)),
+        ("tf_efficientnet_lite0", 256, (49, 1280)),  # 8 x 8 pooled to 7 x 7
+        ("convnext_atto", 224, (49, 320)),
+        ("vit_tiny_patch16_224", 224, (49, 192)),  # 14 x 14 tokens
+        ("deit_tiny_distilled_patch16_224", 224, (49, 192)),  # two tokens of the class
+        ("volo_d1_224", 224, (49, 384)),  # does not say that it has one
+        ("swin_tiny_patch4_window7_224", 224, (49, 768)),  # channels last
+        ("mixer_s32_224", 224, (49, 512)),
+        ("small_resnet", 64, (16, 128)),
+    ],
+)
+def test_regions(name: str, size: int, shape: tuple[int, int]) -> None:
+    with torch.device("meta"):
+        backbone = Backbone(name, size=size).eval()
+        features, regions = backbone.with_regions(torch.empty(2, 3, size, size))
+    assert features.shape == (2, backbone.out_dim)
+    assert regions.shape == (2, *shape)
+    assert backbone.region_dim == shape[1]
+
+
+@pytest.mark.parametrize("name", ["small_resnet", "lcnet_050", "vit_tiny_patch16_224"])
+def test_regions_come_with_the_same_features(name: str) -> None:
+    torch.manual_seed(0)
+    backbone, x = Backbone(name, size=64).eval(), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        features, regions = backbone.with_regions(x, cells=2)
+        assert torch.allclose(features, backbone(x), atol=1e-6)
+    assert regions.shape == (2, 4, backbone.region_dim)
+
+
+def test_regions_are_pooled_in_their_places() -> None:
+    # the mean of the four places of a quarter of the map, row by row
+    torch.manual_seed(0)
+    backbone, x = Backbone("small_resnet").eval(), torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        whole = backbone.network.forward_features(x)[0]  # type: ignore[operator]
+        _, regions = backbone.with_regions(x, cells=2)
+    assert torch.allclose(regions[0, 1], whole[:, :2, 2:].mean((1, 2)), atol=1e-6)
+    assert torch.allclose(regions[0, 2], whole[:, 2:, :2].mean((1, 2)), atol=1e-6)
+
+
+def test_a_vits_regions_are_its_tokens() -> None:
+    torch.manual_seed(0)
+    backbone, x = Backbone("vit_tiny_patch16_224", size=64).eval(), torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        tokens = backbone.network.forward_features(x)  # type: ignore[operator]
+        _, regions = backbone.with_regions(x)
+    assert torch.equal(regions[0], tokens[0, 1:])  # 4 x 4, row by row
+
+
+def test_looking_for_regions_changes_nothing() -> None:
+    backbone = Backbone("small_resnet").train()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    state = torch.get_rng_state()
+    backbone.check_regions(32)
+    assert backbone.network.training
+    assert all(module.training for module in backbone.network.modules())
+    assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_frozen_network_gives_regions_without_gradients() -> None:
+    backbone = Backbone("small_resnet", frozen=True)
+    found = backbone.with_regions(torch.randn(2, 3, 32, 32).requires_grad_())
+    assert not any(part.requires_grad for part in found)
+
+
+@pytest.mark.parametrize(("name", "size"), [("crossvit_tiny_240", 240), ("coat_tiny", 224)])
+def test_networks_without_regions_are_refused(name: str, size: int) -> None:
+    with pytest.raises(InputError, match=f"backbone '{name}': gives no regions"):
+        Backbone(name, size=size).check_regions(size)

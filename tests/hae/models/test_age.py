@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from audit.errors import InputError
 from hae.config import AgeModelConfig, AggregatorName, HeadName
 from hae.heads.target import AgeTarget
 from hae.models.age import AgeModel
@@ -22,7 +23,8 @@ def config(aggregator: str = "sae", head: str = "hierarchical", **layers: Any) -
             "embedding": 64,
             "backbone": {"name": "small_resnet"},
             "aggregator": {
-                "name": aggregator, "layers": 2, "feedforward": 64, "dropout": 0.0, **layers,
+                "name": aggregator, "layers": 2, "feedforward": 64, "dropout": 0.0,
+                **({"partner": "san"} if aggregator.endswith("_mlp") else {}), **layers,
             },
             "head": {"name": head, "hidden": 64},
             "views": {"k": 1 if aggregator == "single" else 3},
@@ -39,11 +41,20 @@ def views(b: int, k: int, side: int = 32) -> Tensor:
     return torch.randn(b, k, 3, side, side, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("head", get_args(HeadName))
-@pytest.mark.parametrize("aggregator", get_args(AggregatorName))
-def test_every_pair_trains(aggregator: AggregatorName, head: HeadName) -> None:
+def plain(b: int, side: int = 32) -> Tensor:
+    return torch.randn(b, 1, 3, side, side, generator=torch.Generator().manual_seed(2))
+
+
+PAIRS = [
+    *((a, "hierarchical") for a in get_args(AggregatorName)),
+    *((a, h) for a in ("sae", "mean_predictions", "tnet", "sat_hard") for h in get_args(HeadName)),
+]
+
+
+@pytest.mark.parametrize(("aggregator", "head"), PAIRS)
+def test_pairs_train(aggregator: AggregatorName, head: HeadName) -> None:
     model = build(aggregator, head)
-    output = model(views(3, model.config.views.k))
+    output = model(views(3, model.config.views.k), plain(3))
     model.losses(output, MIXED)["total"].backward()
     assert output.age.shape == (3,)
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
@@ -55,16 +66,17 @@ def test_every_pair_trains(aggregator: AggregatorName, head: HeadName) -> None:
         assert torch.allclose(masses.sum(1), torch.ones(3), atol=1e-5)
 
 
-@pytest.mark.parametrize("aggregator", ["sae", "mean", "max", "mean_predictions"])
+@pytest.mark.parametrize("aggregator", ["sae", "mean", "mean_predictions", "han", "ban"])
 def test_the_order_of_views_has_no_effect(aggregator: str) -> None:
-    model, x = build(aggregator).eval(), views(2, 4)
-    assert torch.allclose(model(x).age, model(x[:, [2, 0, 3, 1]]).age, atol=1e-3)
+    model, x, face = build(aggregator).eval(), views(2, 4), plain(2)
+    turned = model(x[:, [2, 0, 3, 1]], face)
+    assert torch.allclose(model(x, face).age, turned.age, atol=1e-3)
 
 
 @pytest.mark.parametrize("aggregator", get_args(AggregatorName))
 def test_one_view_of_one_face(aggregator: AggregatorName) -> None:
     model = build(aggregator).eval()
-    output = model(views(1, 1))
+    output = model(views(1, 1), plain(1))
     masses = model.masses(output)
     assert output.age.shape == (1,)
     assert masses is not None
@@ -151,3 +163,85 @@ def test_it_learns_sixteen_images_by_heart() -> None:
     with torch.no_grad():
         error = (model.eval()(x).age - truth).abs().mean().item()
     assert error < 1
+
+
+def test_regions_are_those_of_the_plain_face() -> None:
+    model, x, face = build("san").eval(), views(2, 3), plain(2)
+    seen = model.see(x, face)
+    assert seen.regions is not None
+    assert seen.regions.shape == (2, 4, 128)  # 32 px leave 2 x 2 places
+    assert torch.allclose(seen.features, model.features(x), atol=1e-5)
+    expected = model.backbone.network.forward_features(face[:, 0])  # type: ignore[operator]
+    assert torch.allclose(seen.regions, expected.flatten(2).transpose(1, 2), atol=1e-5)
+    other = model(x, plain(2) + 1).age
+    assert not torch.allclose(model(x, face).age, other)
+    with pytest.raises(ValueError, match="san: uses regions, give the plain faces too"):
+        model(x)
+
+
+def test_regions_of_each_view() -> None:
+    model, x = build("han").eval(), views(2, 3)
+    seen = model.see(x)
+    assert seen.regions is not None
+    assert seen.regions.shape == (2, 3, 4, 128)
+    one = model.see(x[1:, 2:])
+    assert one.regions is not None
+    assert torch.allclose(seen.regions[1, 2], one.regions[0, 0], atol=1e-5)
+    assert model.view_ages(seen)[1, 2].item() == pytest.approx(
+        model.from_seen(one).age.item(), abs=1e-3
+    )
+
+
+def test_view_ages_keep_the_regions_of_the_face() -> None:
+    model, x, face = build("ban").eval(), views(2, 3), plain(2)
+    found = model.view_ages(model.see(x, face))
+    assert found[1, 2].item() == pytest.approx(model(x[1:, 2:], face[1:]).age.item(), abs=1e-3)
+
+
+def test_nobody_pays_for_regions_that_are_not_used() -> None:
+    model = build("mean")
+    assert model.region_projection is None
+    calls: list[object] = []
+    model.backbone.with_regions = lambda *args: calls.append(args)  # type: ignore[method-assign,assignment,return-value]
+    model(views(2, 2))
+    assert not calls
+
+
+def test_maps_come_out() -> None:
+    model, x, face = build("ban").eval(), views(2, 3), plain(2)
+    output = model(x, face)
+    assert output.maps["pairs"].shape == (2, 2, 4, 3)
+    assert not build("sae").eval()(x).maps
+    asked = build("sae").eval()
+    assert asked.from_seen(asked.see(x), maps=True).maps["views"].shape == (2, 4, 3)
+
+
+def test_views_have_a_loss_of_their_own() -> None:
+    # attention to scale: the whole's loss and 1 x the mean of those of the views
+    model, x, given = build("scale"), views(3, 2), []
+    model.aggregator.register_forward_pre_hook(lambda _, args: given.append(args[0].views))  # type: ignore[attr-defined]
+    output = model(x)
+    alone = [model.head(given[0][:, k]) for k in range(2)]
+    losses = [model.head.losses(raw, ages(20, 40, 60))["total"].item() for raw in alone]
+    terms = model.losses(output, ages(20, 40, 60))
+    assert terms["views"].item() == pytest.approx(sum(losses) / 2, rel=1e-4)
+    whole = model.head.losses(output.raw, ages(20, 40, 60))["total"]
+    assert terms["total"].item() == pytest.approx((whole + terms["views"]).item(), rel=1e-5)
+    assert "views" not in model.eval().losses(model(x), ages(20, 40, 60))
+
+
+def test_penalties_and_policy_enter_the_total() -> None:
+    for name, term in (("sat_soft", "coverage"), ("dvan", "diversity"), ("sat_hard", "policy")):
+        model = build(name)
+        output = model(views(3, 2), plain(3))
+        terms = model.losses(output, MIXED)
+        own = model.head.losses(output.raw, MIXED)["total"]
+        assert terms["total"].item() == pytest.approx((own + terms[term]).item(), rel=1e-5)
+
+
+def test_a_backbone_without_regions_is_refused() -> None:
+    none = config("ban").model_copy(
+        update={"backbone": config().backbone.model_copy(update={"name": "crossvit_tiny_240"})}
+    )
+    with pytest.raises(InputError, match=r"'crossvit_tiny_240': gives no regions .* another backb"):
+        AgeModel(none.model_copy(update={"size": 240}))

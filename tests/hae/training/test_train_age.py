@@ -119,6 +119,44 @@ def test_a_single_view_is_the_plain_face(table: Path, tmp_path: Path, first: Pat
     assert not torch.equal(read_checkpoint(first).part("views")["theta"], plain.theta)
 
 
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("concat", ["selection_views=2"]),
+        ("scale", []),
+        ("sat_hard", []),
+        ("han", []),
+        ("ban", []),
+        ("mcb", ["model.aggregator.sketch=32"]),
+        ("regions_mlp", ["model.aggregator.partner=mcan"]),
+    ],
+)
+def test_aggregators_train_and_come_back(
+    table: Path, tmp_path: Path, name: str, more: list[str]
+) -> None:
+    settings = [*SHORT, "model.views.k=2", "model.size=32", *more, "storage=fp16"]
+    path = train_age(
+        order(table, tmp_path / "b", *settings, f"model.aggregator.name={name}"), Told()
+    )
+    found, manifest = read_checkpoint(path), read_data(f"manifest:{table}")
+    assert found.header.config.model.aggregator.name == name
+    faces = load_faces(manifest, 32, 1.0, tmp_path / "c").faces
+    _, held = hold_out(faces, found.header.config.validation, 0, "toys")
+    outputs = load_checkpoint(path).predict(held.pixels())
+    ages = outputs["age"]
+    assert found.header.metrics["mae"] == pytest.approx(np.abs(ages - held.low).mean(), abs=1e-5)
+    assert np.isfinite(outputs["age_view_std"]).all()
+    assert outputs["age_view_std"].max() > 0
+
+
+def test_hard_attention_is_the_same_every_time(table: Path, tmp_path: Path) -> None:
+    # what it draws depends on the seed and the step, and its baseline is in the checkpoint
+    settings = (*SHORT, "model.views.k=2", "model.aggregator.name=sat_hard")
+    one, two = (train_age(order(table, tmp_path / x, *settings), Told()) for x in "ab")
+    assert one.read_bytes() == two.read_bytes()
+    assert weights(one)["model.aggregator.baseline"] > 0
+
+
 def test_accumulated_steps_follow_one_schedule(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

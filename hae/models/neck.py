@@ -1,0 +1,62 @@
+"""From images to what an aggregator takes: views, and regions where it uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hae.backbones.network import Backbone
+from hae.config import AggregatorConfig
+from hae.heads.branch import full
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the backbone says of b faces.
+
+    ``features`` (b, k, d_b). ``regions``, as the aggregator asks: of the plain face (b, r, c), of
+    each view (b, k, r, c), or None.
+    """
+
+    features: Tensor
+    regions: Tensor | None = None
+
+    def apart(self) -> Seen:
+        """Each view as a face of its own, with the regions that belong to it, (b * k, 1, d_b)."""
+        k = self.features.shape[1]
+        regions = self.regions
+        if regions is not None:
+            if regions.ndim == 3:
+                regions = regions.repeat_interleave(k, dim=0)
+            else:
+                regions = regions.flatten(0, 1)[:, None]
+        return Seen(self.features.flatten(0, 1)[:, None], regions)
+
+
+def see(backbone: Backbone, config: AggregatorConfig, views: Tensor, plain: Tensor | None) -> Seen:
+    """Normalised views (b, k, 3, h, w), and plain faces (b, 1, 3, h, w), in one pass.
+
+    Raises
+    ------
+    ValueError
+        The aggregator uses regions of the plain face, and there is none.
+    """
+    b, k = views.shape[:2]
+    flat = views.flatten(0, 1)
+    if config.regions == "none":
+        return Seen(backbone(flat).view(b, k, -1))
+    if config.regions == "view":
+        features, regions = backbone.with_regions(flat, config.cells)
+        return Seen(features.view(b, k, -1), regions.unflatten(0, (b, k)))  # type: ignore[no-untyped-call]
+    if plain is None:
+        raise ValueError(f"aggregator {config.name}: uses regions, give the plain faces too")
+    features, regions = backbone.with_regions(torch.cat([flat, plain.flatten(0, 1)]), config.cells)
+    return Seen(features[: b * k].view(b, k, -1), regions[b * k :])
+
+
+def project(layer: nn.Linear, x: Tensor) -> Tensor:
+    """L2norm(LeakyReLU(W x + b)) in float32."""
+    return functional.normalize(full(functional.leaky_relu(layer(x), 0.01)), dim=-1)
