@@ -79,8 +79,8 @@ def nearest(name: str, choices: Iterable[str]) -> list[str]:
 
     Examples
     --------
-    >>> nearest("mcann", ["sae", "max", "mcan"])
-    ['mcan', 'sae', 'max']
+    >>> nearest("mcann", ["sae", "tnet", "mcan"])
+    ['mcan', 'sae', 'tnet']
     """
     known = list(choices)
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.5)

@@ -25,7 +25,10 @@ CONTROLS = frozenset({"views_mlp", "regions_mlp"})
 WITH_HEADS = frozenset({"sae", "mcan"})
 VIEW_LOSS = {"scale": 1.0, "tnet": 0.7 / 0.3}
 """Weight of the views' own losses where the method has them."""
-HeadName = Literal["hierarchical", "regression", "expectation", "dldl_v2", "mean_variance", "corn"]
+HeadName = Literal[
+    "hierarchical", "regression", "expectation", "dldl_v2", "mean_variance", "corn", "decoupled",
+    "partition",
+]  # fmt: skip
 OptimizerName = Literal["ranger", "adamw"]
 
 

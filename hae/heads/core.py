@@ -39,5 +39,7 @@ HEADS: dict[HeadName, Callable[[int, HeadConfig], AgeHead]] = {
     "dldl_v2": Classes,
     "mean_variance": Classes,
     "corn": Classes,
+    "decoupled": Hierarchical,
+    "partition": Hierarchical,
 }
 """From the width of the embedding and the config."""

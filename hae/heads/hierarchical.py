@@ -6,17 +6,30 @@ the offsets are kept small (``hae.heads.losses``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from hae.config import HeadConfig
+from hae.config import HeadConfig, HeadName
 from hae.heads.branch import Branch, Raw
+from hae.heads.decoupled import decoupled_losses, partition_losses
 from hae.heads.losses import Losses, estimate, hae_losses
 from hae.heads.masses import class_masses
 from hae.heads.target import AgeTarget
 
+LOSSES: dict[HeadName, Callable[[Tensor, Tensor, AgeTarget, HeadConfig], Losses]] = {
+    "hierarchical": hae_losses,
+    "decoupled": decoupled_losses,
+    "partition": partition_losses,
+}
+
 
 class Hierarchical(nn.Module):
-    """sum_i p_i (r_i + c_i): classes and offsets from two branches; nothing bounds an offset."""
+    """sum_i p_i (r_i + c_i): classes and offsets from two branches; nothing bounds an offset.
+
+    What is minimised ``config.name`` says; in ``decoupled`` and ``partition`` classes and offsets
+    learn apart.
+    """
 
     def __init__(self, in_dim: int, config: HeadConfig) -> None:
         super().__init__()
@@ -33,8 +46,8 @@ class Hierarchical(nn.Module):
         return estimate(raw["logits"], raw["offsets"], self.config)
 
     def losses(self, raw: Raw, target: AgeTarget) -> Losses:
-        """``mse``, ``ce``, ``mean``, ``variance``, ``offset`` and ``total``."""
-        return hae_losses(raw["logits"], raw["offsets"], target, self.config)
+        """The terms of the loss, and ``total``."""
+        return LOSSES[self.config.name](raw["logits"], raw["offsets"], target, self.config)
 
     def masses(self, raw: Raw, temperature: float = 1.0) -> Tensor:
         """softmax(l / T) over the bins, (n, C)."""
