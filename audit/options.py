@@ -55,6 +55,26 @@ class Options:
     run: RunInfo | None
 
 
+def check_edges(age_bands: Sequence[float] | None) -> None:
+    """Refuse edges of age bands that do not rise from at least 0.
+
+    Raises
+    ------
+    InputError
+        Names them.
+    """
+    if age_bands is not None and (
+        len(age_bands) == 0
+        or not all(map(math.isfinite, age_bands))
+        or age_bands[0] < 0
+        or any(low >= high for low, high in pairwise(age_bands))
+    ):
+        raise InputError(
+            f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
+            "such as 0,13,18,25,40,60"
+        )
+
+
 def checked_options(
     *,
     n_boot: int = 1000,
@@ -94,16 +114,7 @@ def checked_options(
         raise InputError(f"--adjust {adjust!r}: must be one of {', '.join(get_args(Adjust))}")
     if permute_within not in {None, "age"}:
         raise InputError(f"--permute-within {permute_within!r}: must be age")
-    if age_bands is not None and (
-        len(age_bands) == 0
-        or not all(map(math.isfinite, age_bands))
-        or age_bands[0] < 0
-        or any(low >= high for low, high in pairwise(age_bands))
-    ):
-        raise InputError(
-            f"--age-bands {','.join(map(str, age_bands))}: edges must rise from at least 0, "
-            "such as 0,13,18,25,40,60"
-        )
+    check_edges(age_bands)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"--seed {seed}: must be a whole number between 0 and 2^63 - 1")
     asked = gates_of(gates)

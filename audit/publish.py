@@ -45,8 +45,14 @@ def suppress(result: AuditResult, k: int) -> AuditResult:
     Raises
     ------
     InputError
-        k is below 2, or above that of a record that was suppressed before.
+        k is below 2, or above that of a record that was suppressed before; or the record is of a
+        data set, whose rows give small groups away in more ways than are known here.
     """
+    if result.task == "data":
+        raise InputError(
+            "--publish-min: the record of a data set cannot be made fit for publication; audit it "
+            "by coarser groups instead"
+        )
     if k < 2:
         raise InputError(f"--publish-min {k}: must be at least 2 persons")
     before = result.spec.publish_min

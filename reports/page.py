@@ -6,11 +6,16 @@ from pathlib import Path
 
 from audit.files import write_text
 from audit.result import AuditResult
+from reports.data_set import SECTIONS as DATA_SECTIONS
 from reports.format import plain
 from reports.html import Page, html_of
 from reports.sections import SECTIONS
 
-TASKS = {"age": "Face age audit", "expression": "Facial expression audit"}
+TASKS = {
+    "age": "Face age audit",
+    "expression": "Facial expression audit",
+    "data": "Data set audit",
+}
 
 
 def render(result: AuditResult) -> str:
@@ -30,7 +35,8 @@ def render(result: AuditResult) -> str:
     --------
     write_report : the same, to a file.
     """
-    found = [build(result) for build in SECTIONS]
+    builders = DATA_SECTIONS if result.task == "data" else SECTIONS
+    found = [build(result) for build in builders]
     page = Page(
         kind=TASKS[result.task],
         heading=plain(result.run.model),

@@ -116,8 +116,8 @@ def copy_concerns(copies: Copies | None) -> list[Concern]:
     double = int((copies.double & copies.read).sum())
     if double or copies.same_bytes:
         message = (
-            f"{double:,} faces have a near-duplicate (up to {copies.near} of 256 bits apart, or "
-            f"mirrored); {copies.same_bytes:,} files are another one byte for byte"
+            f"faces with a near-duplicate (up to {copies.near} of 256 bits apart, or mirrored): "
+            f"{double:,}; files that are another one byte for byte: {copies.same_bytes:,}"
         )
         found.append(Concern(code="copies", severity="warning", message=message))
     return found

@@ -34,10 +34,11 @@ from audit.data_set.copies import (
 from audit.data_set.drift import age_drift, drift_rows
 from audit.data_set.faces import NO_GROUPS, Faces, faces_of, labels_in, with_ages
 from audit.data_set.reference import Reference, reference_concerns
-from audit.data_set.shares import evenness_rows, reference_rows, share_rows, shares_of
+from audit.data_set.shares import evenness_rows, reference_rows, share_rows, shares_of, whole_row
 from audit.data_set.specs import CURVES, specs_of, statistic_specs
 from audit.errors import InputError
 from audit.groups import DEFAULT_ATTRIBUTES
+from audit.options import check_edges
 from audit.result import AttributeSpec, AuditResult, RunInfo, Spec
 from audit.rows import Concern, CurveRow, FairnessRow, LabelSource, MetricRow
 
@@ -59,6 +60,25 @@ class DataOptions:
     max_cells: int = 20_000
     n_boot: int = 1000
     seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A data set that was read and checked, and the other one beside it."""
+
+    place: str
+    faces: Faces
+    other: Faces | None
+    reference: Reference | None
+    labels: tuple[str, ...]
+    combinations: tuple[Combination, ...]
+    sources: Mapping[str, LabelSource]
+    options: DataOptions
+
+    @property
+    def every(self) -> tuple[Combination, ...]:
+        """The combinations, and each label alone."""
+        return tuple(dict.fromkeys([*self.combinations, *((name,) for name in self.labels)]))
 
 
 @dataclass(frozen=True)
@@ -114,53 +134,65 @@ def audit_data(
     >>> [(r.group["gender"], round(r.value, 3)) for r in result.metrics if "gender" in r.group]
     [('f', 0.667), ('m', 0.333)]
     """
-    options = options or DataOptions()
+    prepared = prepare(
+        frame, options or DataOptions(), reference=reference, against=against, place=place
+    )
+    return audit_prepared(prepared, copies=copies, shared=shared, run=run)
+
+
+def prepare(
+    frame: pd.DataFrame,
+    options: DataOptions,
+    *,
+    reference: Reference | None = None,
+    against: pd.DataFrame | None = None,
+    place: str = "data set",
+) -> Prepared:
+    """Read and check everything, before any long work; see :func:`audit_data`."""
+    check_edges(options.age_bands)
     frame = with_ages(frame, place)
     labels = labels_in(frame)
     combinations = _combinations(frame, options.by, reference, place)
     names = tuple(dict.fromkeys([*(n for c in combinations for n in c), *labels]))
-    edges = tuple(map(float, options.age_bands)) if options.age_bands else None
-    faces = faces_of(frame, names, place, edges, options.max_cells)
-    found = Found([], [], [], [])
-    alone = [(label,) for label in labels if (label,) not in combinations]
-    for names_of in (*combinations, *alone):
-        meant = reference if reference and {*reference.names} == {*names_of} else None
-        _represented(faces, names_of, meant, options.seed, found)
-    for names_of in combinations:
-        _associated(faces, names_of, labels, options, found)
+    faces = faces_of(frame, names, place, options.age_bands, options.max_cells)
+    return Prepared(
+        place=place,
+        faces=faces,
+        other=None if against is None else _other(against, names, options),
+        reference=reference,
+        labels=labels,
+        combinations=combinations,
+        sources=_sources(options.sources or {}, names),
+        options=options,
+    )
+
+
+def audit_prepared(
+    prepared: Prepared,
+    *,
+    copies: Copies | None = None,
+    shared: Sequence[Shared] = (),
+    run: RunInfo | None = None,
+) -> AuditResult:
+    """The audit of a data set that was checked before; see :func:`audit_data`."""
+    faces, options, labels = prepared.faces, prepared.options, prepared.labels
+    found = Found([whole_row(faces)], [], [], [])
+    for names in prepared.every:
+        _represented(prepared, names, found)
+    for names in prepared.combinations:
+        _associated(prepared, names, found)
     if copies is not None:
-        groupings = [faces.grouped(names_of) for names_of in ((), *combinations)]
+        groupings = [faces.grouped(names) for names in ((), *prepared.combinations)]
         found.metrics.extend(copy_rows(faces, copies, groupings))
     found.metrics.extend(shared_rows(shared))
-    if against is not None:
-        wanted = [*combinations, *alone]
-        _drifted(faces, with_ages(against, "--against"), wanted, edges, options, found)
-    sources = _sources(options.sources or {}, names)
+    if prepared.other is not None:
+        _drifted(prepared, prepared.other, found)
     n_unknown = {name: int((item.codes < 0).sum()) for name, item in faces.attributes.items()}
+    info = run or RunInfo(model=prepared.place, seed=options.seed)
     return AuditResult(
         task="data",
-        run=(run or RunInfo(model=place, seed=0)).model_copy(update={"seed": options.seed}),
-        spec=Spec(
-            attributes={
-                name: AttributeSpec(
-                    source=sources.get(name, "unknown"),
-                    values=list(item.values),
-                    n_unknown=n_unknown[name],
-                )
-                for name, item in faces.attributes.items()
-            },
-            combinations=[list(names_of) for names_of in (*combinations, *alone)],
-            unit_of_resampling="person" if faces.has_people else "face",
-            units="persons",
-            estimand="image",
-            n_boot=options.n_boot,
-            min_n=1,
-            families="none: each p stands alone",
-            age_bands=[band[0] for band in bands_from_edges(edges)] if edges else None,
-            metrics=specs_of(row.metric for row in found.metrics),
-            fairness=statistic_specs((row.metric for row in found.fairness), labels),
-            curves=CURVES if found.curves else {},
-        ),
+        run=info.model_copy(update={"seed": options.seed}),
+        spec=_spec(prepared, n_unknown, found),
         metrics=found.metrics,
         gaps=[],
         fairness=found.fairness,
@@ -170,38 +202,61 @@ def audit_data(
             *found.concerns,
             *copy_concerns(copies),
             *shared_concerns(shared),
-            *source_warnings(sources, n_unknown, len(faces)),
+            *source_warnings(prepared.sources, n_unknown, len(faces)),
         ],
     )
 
 
-def _represented(
-    faces: Faces, names: Combination, reference: Reference | None, seed: int, found: Found
-) -> None:
+def _spec(prepared: Prepared, n_unknown: Mapping[str, int], found: Found) -> Spec:
+    edges = prepared.options.age_bands
+    return Spec(
+        attributes={
+            name: AttributeSpec(
+                source=prepared.sources.get(name, "unknown"),
+                values=list(item.values),
+                n_unknown=n_unknown[name],
+            )
+            for name, item in prepared.faces.attributes.items()
+        },
+        combinations=[list(names) for names in prepared.every],
+        unit_of_resampling="person" if prepared.faces.has_people else "face",
+        units="persons",
+        estimand="image",
+        n_boot=prepared.options.n_boot,
+        min_n=1,
+        families="none: each p stands alone",
+        age_bands=[band[0] for band in bands_from_edges(edges)] if edges else None,
+        metrics=specs_of(row.metric for row in found.metrics),
+        fairness=statistic_specs((row.metric for row in found.fairness), prepared.labels),
+        curves=CURVES if found.curves else {},
+    )
+
+
+def _represented(prepared: Prepared, names: Combination, found: Found) -> None:
     """Shares of the groups of one combination."""
+    faces, reference = prepared.faces, prepared.reference
     item, group = faces.grouped(names)
-    reference = None if reference is None else reference.turned(names)
     column = np.cumsum(item.known) - 1
     rows = np.flatnonzero(item.known[group])
     shares = shares_of(faces.by_person(column[group], int(item.known.sum()), rows))
-    found.metrics.extend(share_rows(item, shares, reference, len(faces) - len(rows)))
+    meant = reference.turned(names) if reference and {*reference.names} == {*names} else None
+    found.metrics.extend(share_rows(item, shares, meant, len(faces) - len(rows)))
     found.fairness.extend(evenness_rows(item, shares))
     if len(shares.faces) == 1:
         message = f"all faces whose {','.join(names)} is known are of one group"
         found.concerns.append(
             Concern(code="one_group", severity="warning", message=message, where=",".join(names))
         )
-    if reference is not None:
-        found.fairness.extend(reference_rows(item, shares, reference, seed))
-        found.concerns.extend(reference_concerns(reference, item, shares.faces))
+    if meant is not None:
+        found.fairness.extend(reference_rows(item, shares, meant, prepared.options.seed))
+        found.concerns.extend(reference_concerns(meant, item, shares.faces))
 
 
-def _associated(
-    faces: Faces, names: Combination, labels: Sequence[str], options: DataOptions, found: Found
-) -> None:
+def _associated(prepared: Prepared, names: Combination, found: Found) -> None:
     """What every label tells of the groups of one combination, and how their ages overlap."""
+    faces, options = prepared.faces, prepared.options
     item, group = faces.grouped(names)
-    for name in labels:
+    for name in prepared.labels:
         if name in names:
             continue
         label = faces.attributes[name]
@@ -215,29 +270,25 @@ def _associated(
             found.curves.extend(age_curves(faces, item, group))
 
 
-def _drifted(
-    faces: Faces,
-    against: pd.DataFrame,
-    combinations: Sequence[Combination],
-    edges: Sequence[float] | None,
-    options: DataOptions,
-    found: Found,
-) -> None:
-    """Drift of every combination that both data sets have."""
-    have = {*against.columns}
-    both = [names for names in combinations if {*names} <= have]
-    if not both:
-        wanted = dict.fromkeys(name for names in combinations for name in names)
+def _other(against: pd.DataFrame, names: Sequence[str], options: DataOptions) -> Faces:
+    """The other data set, by the attributes that both have."""
+    against = with_ages(against, "--against")
+    read = [name for name in names if name in against.columns]
+    if not read:
         raise InputError(
-            f"--against: has none of the columns {', '.join(wanted)}, so nothing can be compared"
+            f"--against: has none of the columns {', '.join(names)}, so nothing can be compared"
         )
-    read = tuple(dict.fromkeys(name for names in both for name in names))
-    other = faces_of(against, read, "--against", edges, options.max_cells)
-    for names in both:
-        rows, distances = drift_rows(faces, other, names, options.seed)
-        found.metrics.extend(rows)
-        found.fairness.extend(distances)
-    found.fairness.extend(age_drift(faces, other))
+    return faces_of(against, read, "--against", options.age_bands, options.max_cells)
+
+
+def _drifted(prepared: Prepared, other: Faces, found: Found) -> None:
+    """Drift of every combination that both data sets have."""
+    for names in prepared.every:
+        if {*names} <= {*other.attributes}:
+            rows, distances = drift_rows(prepared.faces, other, names, prepared.options.seed)
+            found.metrics.extend(rows)
+            found.fairness.extend(distances)
+    found.fairness.extend(age_drift(prepared.faces, other))
 
 
 def _combinations(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import csc_array, csr_array
 from scipy.stats import chi2
 
+from audit.data_set.faces import Faces
 from audit.data_set.reference import Reference
 from audit.estimates import Panel, Persons, estimate
 from audit.groups import Grouping
@@ -105,6 +106,22 @@ def shares_of(counts: csr_array) -> Shares:
     totals = np.column_stack([faces, np.full(shape, n)])
     found, slope = estimate(SHARE, LAYOUT, Panel(totals, moments, np.arange(2)), who)
     return Shares(faces, people, found, counts, slope)
+
+
+def whole_row(faces: Faces) -> MetricRow:
+    """All faces, so that the record says how many there are."""
+    photos = np.bincount(faces.unit).astype(np.float64)
+    return MetricRow(
+        metric="share",
+        group={},
+        value=1.0,
+        n=len(faces),
+        n_subjects=len(faces.keys),
+        m_eff=float(photos.sum() ** 2 / (photos**2).sum()),
+        n_failed=0,
+        n_unlabelled=0,
+        note="descriptive",
+    )
 
 
 def share_rows(

@@ -6,6 +6,7 @@ import typer
 
 from hae.cli.check import data_check
 from hae.cli.compare import compare
+from hae.cli.data_audit import data_audit
 from hae.cli.diff import diff
 from hae.cli.evaluate import evaluate
 from hae.cli.gate import gate
@@ -26,7 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-data = typer.Typer(help="Data sets: list, check, divide and pack them.", no_args_is_help=True)
+data = typer.Typer(
+    help="Data sets: list, check, audit, divide and pack them.", no_args_is_help=True
+)
 
 app.command()(evaluate)
 app.command()(predict)
@@ -42,6 +45,7 @@ app.add_typer(data, name="data")
 data.command("list")(data_list)
 data.command("split")(data_split)
 data.command("check")(data_check)
+data.command("audit")(data_audit)
 data.command("pool")(data_pool)
 data.command("pack")(data_pack)
 data.command("verify")(data_verify)

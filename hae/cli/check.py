@@ -44,12 +44,11 @@ def data_check(
     from hae.data.checks.images import stray_files
     from hae.data.checks.run import check_data
     from hae.data.readers import READERS, read_data
-    from hae.data.splits.duplicates import NEAR
 
     if near is not None and not images:
         raise InputError("--near: compares images; leave it or --no-images out")
     manifest = read_data(data, split, pairs_of(map_, "--map", "OURS=THEIRS"))
-    scan = _scan(manifest, NEAR if near is None else near) if images else None
+    scan = scanned(manifest, near) if images else None
     counts = READERS[data.partition(":")[0]].counts
     found = check_data(manifest, counts, scan, stray_files(manifest, whole=split is None))
     if json:
@@ -58,16 +57,18 @@ def data_check(
         print_check(found)
 
 
-def _scan(manifest: Manifest, near: int) -> Scan:
+def scanned(manifest: Manifest, near: int | None) -> Scan:
+    """Read and compare every image, with bars; ``near`` is how many bits of copies may differ."""
     from hae.cli.progress import bars
     from hae.data.checks.images import scan
+    from hae.data.splits.duplicates import NEAR
 
     with bars(transient=True) as bar:
         read = bar.add_task("reading images", total=len(manifest))
         compared = bar.add_task("comparing", total=len(manifest))
         return scan(
             manifest,
-            near,
+            NEAR if near is None else near,
             lambda done: bar.advance(read, done),
             lambda done: bar.advance(compared, done),
         )

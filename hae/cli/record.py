@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from audit.result import RunInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audit.result import FileHash
     from hae.adapters.predictor import Predictor
+    from hae.data.checks.audited import Listed
     from hae.data.core import Manifest
 
 DISTRIBUTION = "hae-audit"
@@ -67,3 +71,26 @@ def run_of_model(
 def run_of_table(name: str, seed: int, command: str | None) -> RunInfo:
     """Record a table; its reader adds the hashes."""
     return RunInfo(model=name, versions=versions(ENGINE), seed=seed, command=command)
+
+
+def run_of_data(
+    faces: Listed, other: Listed | None, files: Sequence[FileHash], seed: int, command: str | None
+) -> RunInfo:
+    """Record a data set that is audited by itself, or beside another."""
+    manifest = faces.manifest
+    about = "a table of labels, without images"
+    if manifest is not None:
+        made = f"{manifest.made}; " if manifest.made else ""
+        about = f"{made}{manifest.crop.described()}"
+    every = [manifest, None if other is None else other.manifest]
+    terms = [one.terms for one in every if one is not None and one.terms]
+    return RunInfo(
+        model=faces.label,
+        data=about if other is None else f"{about}; beside {other.label}",
+        simulated=manifest is not None and manifest.drawn,
+        files=list(files),
+        versions=versions(ENGINE),
+        seed=seed,
+        command=command,
+        terms="; ".join(dict.fromkeys(terms)) or None,
+    )

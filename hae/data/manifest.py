@@ -57,7 +57,7 @@ def read_manifest(table: Path, split: str | None, mapping: Mapping[str, str]) ->
             f"the table has {', '.join(map(str, frame.columns))}"
         )
     if split is not None:
-        frame = _only(frame, split, table.name)
+        frame = only_split(frame, split, table.name)
     if "sample_id" not in frame.columns:
         frame.insert(0, "sample_id", frame["path"])
     frame, boxes, rolls = take_places(checked(frame, table.name), table.name)
@@ -124,7 +124,14 @@ def write_manifest(
     write_card(card_of(manifest, table, made, None if leaky is None else dict(leaky)), table)
 
 
-def _only(frame: pd.DataFrame, split: str, place: str) -> pd.DataFrame:
+def only_split(frame: pd.DataFrame, split: str, place: str) -> pd.DataFrame:
+    """The rows of one split.
+
+    Raises
+    ------
+    InputError
+        There is no column ``split``, or no row of it.
+    """
     if "split" not in frame.columns:
         raise InputError(f"{place}: --split {split}: the table has no column 'split'")
     kept = frame[frame["split"].astype("str") == split]

@@ -31,9 +31,9 @@ def build(result: AuditResult) -> Section:
             [Cell(plain(k), head=True), Cell(plain(v))] for k, v in result.spec.curves.items()
         ]
         blocks.append(table("curve-definitions", "What each curve is", ("curve", "is"), curves))
-    notes = _notes(result)
+    notes = notes_table(result)
     if notes:
-        blocks.append(table("notes", "Notes that occur", ("note", "means"), notes))
+        blocks.append(notes)
     return Section("methods", "Methods", tuple(blocks))
 
 
@@ -106,7 +106,9 @@ def _band(ends: list[float | None]) -> str:
     )
 
 
-def _notes(result: AuditResult) -> list[list[Cell]]:
+def notes_table(result: AuditResult) -> Table | None:
+    """The notes of the rows in words."""
     notes = [row.note for row in (*result.metrics, *result.gaps, *result.fairness, *result.slices)]
     codes = {code for note in notes for code in note_codes(note)}
-    return [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]
+    rows = [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]
+    return table("notes", "Notes that occur", ("note", "means"), rows) if rows else None

@@ -11,8 +11,8 @@ def build(result: AuditResult) -> Section:
     """Model, data, seed, command, terms, versions, and the hash of every file read."""
     run = result.run
     facts = [
-        ("model", plain(run.model)),
-        ("data", plain(run.data or "") or "not stated"),
+        ("data set" if result.task == "data" else "model", plain(run.model)),
+        ("faces" if result.task == "data" else "data", plain(run.data or "") or "not stated"),
         ("faces are", "simulated" if run.simulated else "not marked as simulated"),
         ("seed", str(run.seed)),
         ("command", plain(run.command or "") or "not recorded"),

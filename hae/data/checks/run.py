@@ -151,7 +151,7 @@ def check_data(
     oldest = float(high[known].max(initial=-np.inf))
     names = texts(frame, SUBJECT)
     reasons = pd.Series([manifest.failure(row) for row in range(len(frame))], dtype="str")
-    shared = _shared(manifest, scan)
+    shared = shared_of(manifest, scan)
     findings = [
         *label_findings(manifest, counts),
         *people_findings(frame, shared),
@@ -187,7 +187,7 @@ def check_data(
     )
 
 
-def _shared(manifest: Manifest, scan: Scan | None) -> list[Shared]:
+def shared_of(manifest: Manifest, scan: Scan | None) -> list[Shared]:
     """Who is in several splits, and which photos are: by their ids, or better by a scan."""
     frame = manifest.frame
     people = leaks(frame) if people_of(frame) else ()

@@ -38,7 +38,10 @@ def test_copies_by_group() -> None:
     assert metric(result, "unread_images").value == 1 / 5
     assert metric(result, "same_bytes").value == 1 / 5
     said = {w.code: w.message for w in result.warnings}
-    assert said["copies"].startswith("3 faces have a near-duplicate (up to 32 of 256 bits")
+    assert said["copies"] == (
+        "faces with a near-duplicate (up to 32 of 256 bits apart, or mirrored): 3; files that are "
+        "another one byte for byte: 1"
+    )
     assert said["images_unread"] == "1 of 5 images are missing or cannot be read"
 
 
