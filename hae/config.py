@@ -264,6 +264,8 @@ class ExpressionConfig(Strict):
     more probable than the label's by over ``relabel_margin`` (delta 2). ``soft_labels``: votes are
     the target where the data have them. ``balanced``: every class is drawn equally often.
     ``label_noise``: share of the training labels that is flipped on purpose, as ``noise`` says.
+    ``aggregate``: the model's K views of a face are combined by its aggregator, in training and
+    after it; else a face is learned from one view and told from the plain image, as in the paper.
     """
 
     cure: bool = True
@@ -279,6 +281,7 @@ class ExpressionConfig(Strict):
     balanced: bool = False
     label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
     noise: Literal["symmetric", "pair", "instance"] = "symmetric"
+    aggregate: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> ExpressionConfig:

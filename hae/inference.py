@@ -58,16 +58,24 @@ class ExpressionScores:
 
 @torch.inference_mode()
 def score_faces(
-    model: ExpressionModel, pixels: Pixels, n: int, device: torch.device
+    model: ExpressionModel,
+    pixels: Pixels,
+    n: int,
+    device: torch.device,
+    views: ViewParams | None = None,
 ) -> ExpressionScores:
-    """Expression scores of n faces as they are, in fp32; ``pixels`` as in ``estimate_faces``."""
-    view, chunk = plain_view().to(device), chunk_size(device)
+    """Expression scores of n faces as they are, in fp32; ``pixels`` as in ``estimate_faces``.
+
+    ``views``: the fixed ones that a model with an aggregator combines.
+    """
+    view = (plain_view() if views is None else views).to(device)
+    chunk = chunk_size(device, view.k)
     logits, importance = [], []
     with exact():
         for start in range(0, n, chunk):
             part = torch.from_numpy(pixels(slice(start, min(start + chunk, n)))).to(device)
-            images = view_tensor(model.config, filled(part, chunk), view).flatten(0, 1)
-            found = model(images)
+            images, plain = network_input(model.config, filled(part, chunk), view)
+            found = model(images.flatten(0, 1)) if views is None else model(images, plain)
             logits.append(_array(found.logits)[: len(part)])
             importance.append(_array(found.importance)[: len(part)])
     return ExpressionScores(np.concatenate(logits), np.concatenate(importance))

@@ -85,6 +85,8 @@ class ExpressionPredictor(Trained):
     """
 
     model: ExpressionModel
+    views: ViewParams | None = None
+    """The fixed ones that an aggregator combines; None: the face as it is."""
 
     @property
     def centres(self) -> tuple[float, ...]:
@@ -105,7 +107,9 @@ class ExpressionPredictor(Trained):
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         """Run the network on RGB faces (b, height, width, 3); see the protocol."""
-        found = score_faces(self.model, lambda rows: batch[rows], len(batch), self.device)
+        found = score_faces(
+            self.model, lambda rows: batch[rows], len(batch), self.device, self.views
+        )
         outputs: Outputs = {"proba": softmax(found.scaled.astype(np.float64), axis=1)}
         if self.extras:
             raw = found.logits.astype(np.float64)
@@ -131,7 +135,9 @@ def load_checkpoint(path: Path) -> AgePredictor | ExpressionPredictor:
         return AgePredictor(header, files, device, age_model(found, path).to(device), views)
     if header.task == "expression":
         network = expression_model(found, path).to(device)
-        return ExpressionPredictor(header, files, device, network)
+        several = header.config.expression.aggregate
+        fixed = ViewParams(**found.part("views")) if several else None
+        return ExpressionPredictor(header, files, device, network, fixed)
     raise InputError(
         f"{path}: holds a model of the task {header.task!r}, which predicts nothing; "
         "give it to train age --init"

@@ -92,6 +92,8 @@ def _print_header(text: str) -> None:
         "classes": ", ".join(header.classes),
         "labels": _cured(settings) if settings.cure else "trusted as they are",
     }
+    if settings.aggregate:
+        expression["views"] = age["views"]
     if settings.label_noise:
         expression["flipped"] = f"{settings.label_noise:.0%} of the labels, {settings.noise}"
     own = {"age": age, "expression": expression, "identity": {}}

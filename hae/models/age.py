@@ -20,16 +20,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hae.aggregate.core import build
 from hae.aggregate.sat import ShowAttendTell
-from hae.aggregate.streams import Combined, Shape, Streams
+from hae.aggregate.streams import Combined
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig
 from hae.heads.branch import Raw
 from hae.heads.core import HEADS
 from hae.heads.losses import Losses
 from hae.heads.target import AgeTarget, distance
-from hae.models.neck import Seen, project, see
+from hae.models.neck import Seen, combine, make_neck, see
 
 REWARD_YEARS = 5.0
 """tau of the reward exp(-|error| / tau) of hard attention."""
@@ -75,15 +74,8 @@ class AgeModel(nn.Module):
         self.backbone = Backbone(
             config.backbone.name, size=config.size, frozen=config.backbone.frozen
         )
-        self.projection = nn.Linear(self.backbone.out_dim, config.embedding)
-        self.aggregator = build(
-            Shape(config.embedding, config.views.k, self.backbone.region_dim), config.aggregator
-        )
+        self.projection, self.aggregator, self.region_projection = make_neck(config, self.backbone)
         self.head = HEADS[config.head.name](config.embedding, config.head)
-        self.region_projection = None
-        if config.aggregator.regions != "none":
-            self.backbone.check_regions(config.size)
-            self.region_projection = nn.Linear(self.backbone.region_dim, config.embedding)
 
     def forward(self, views: Tensor, plain: Tensor | None = None) -> Output:
         """Of normalised views (b, k, 3, h, w), and the plain faces (b, 1, 3, h, w) for regions."""
@@ -104,11 +96,9 @@ class AgeModel(nn.Module):
 
     def from_seen(self, seen: Seen, *, maps: bool = False) -> Output:
         """All but the backbone; ``maps`` asks for attention maps that cost a pass of their own."""
-        regions = None
-        if self.region_projection is not None and seen.regions is not None:
-            regions = project(self.region_projection, seen.regions)
-        e = project(self.projection, seen.features)  # (b, k, d)
-        combined = self.aggregator(Streams(e, regions, maps=maps))
+        e, combined = combine(
+            self.projection, self.aggregator, self.region_projection, seen, maps=maps
+        )
         z = combined.embedding  # (b, g, d)
         b, g = z.shape[:2]
         raw = self.head(z.flatten(0, 1))

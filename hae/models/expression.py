@@ -18,19 +18,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hae.aggregate.core import Aggregator
+from hae.aggregate.sat import ShowAttendTell
+from hae.aggregate.streams import Combined
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig, ExpressionConfig
 from hae.heads.branch import full
 from hae.heads.cure import rank_regularisation, weighted_cross_entropy
+from hae.models.neck import combine, make_neck, see
 from hae.processes import everybodys
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """``logits`` z, (n, C), unscaled; ``importance`` a, (n,), ones for a baseline."""
+    """``logits`` z, (n, C), unscaled; ``importance`` a, (n,), ones for a baseline.
+
+    ``combined``: what the aggregator made, if there is one; ``alone`` (n, k, C): logits of each
+    view alone, where it has a loss of its own.
+    """
 
     logits: Tensor
     importance: Tensor
+    combined: Combined | None = None
+    alone: Tensor | None = None
 
     @property
     def scaled(self) -> Tensor:
@@ -41,10 +51,13 @@ class Scores:
 class ExpressionModel(nn.Module):
     """Backbone, classifier z = W f + b, and importance a = sigmoid(v f + c).
 
+    With ``expression.aggregate`` f is the embedding that the aggregator makes of K views; where it
+    leaves them apart, their logits and importance are averaged.
+
     Parameters
     ----------
     config : AgeModelConfig
-        Backbone and input; what follows the backbone of an age model is not used.
+        Backbone and input; projection and aggregator if they are asked for.
     expression : ExpressionConfig
         Cure or baseline.
     n_classes : int
@@ -53,7 +66,7 @@ class ExpressionModel(nn.Module):
     Raises
     ------
     InputError
-        The backbone's name is unknown.
+        The backbone's name is unknown, or it has no regions and the aggregator needs them.
     """
 
     def __init__(
@@ -64,14 +77,35 @@ class ExpressionModel(nn.Module):
         self.backbone = Backbone(
             config.backbone.name, size=config.size, frozen=config.backbone.frozen
         )
-        self.classifier = nn.Linear(self.backbone.out_dim, n_classes)
-        self.importance = nn.Linear(self.backbone.out_dim, 1) if expression.cure else None
+        width = self.backbone.out_dim
+        self.aggregator: Aggregator | None = None
+        if expression.aggregate:
+            self.projection, self.aggregator, self.region_projection = make_neck(
+                config, self.backbone
+            )
+            width = config.embedding
+        self.classifier = nn.Linear(width, n_classes)
+        self.importance = nn.Linear(width, 1) if expression.cure else None
         learned = torch.tensor(expression.rank_margin)
         self.margin = nn.Parameter(learned) if expression.learn_margin else None
 
-    def forward(self, images: Tensor) -> Scores:
-        """Scores of normalised images (n, 3, h, w)."""
-        features = full(self.backbone(images))
+    def forward(self, images: Tensor, plain: Tensor | None = None) -> Scores:
+        """Scores of normalised images (n, 3, h, w); to aggregate, of views (n, k, 3, h, w).
+
+        ``plain`` faces (n, 1, 3, h, w) for an aggregator that uses their regions.
+        """
+        if self.aggregator is None:
+            return self._scores(full(self.backbone(images)))
+        seen = see(self.backbone, self.config.aggregator, images, plain)
+        e, combined = combine(self.projection, self.aggregator, self.region_projection, seen)
+        n, g = combined.embedding.shape[:2]
+        whole = self._scores(combined.embedding.flatten(0, 1))
+        logits, importance = whole.logits.view(n, g, -1), whole.importance.view(n, g)
+        own = self.training and self.config.aggregator.own_loss > 0
+        alone = self._scores(e.flatten(0, 1)).logits.view(n, e.shape[1], -1) if own else None
+        return Scores(logits.mean(dim=1), importance.mean(dim=1), combined, alone)
+
+    def _scores(self, features: Tensor) -> Scores:
         logits = full(self.classifier(features))
         if self.importance is None:
             return Scores(logits, torch.ones_like(logits[:, 0]))
@@ -82,6 +116,23 @@ class ExpressionModel(nn.Module):
 
         ``target`` (n, C): a distribution for each face.
         """
+        terms, more = self._cured(scores, target), self._aggregated(scores, target)
+        return {**terms, **more, "total": terms["total"] + sum(more.values())} if more else terms
+
+    def _aggregated(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
+        """What the aggregator adds: penalties, the views' own loss, and that of hard attention."""
+        if scores.combined is None:
+            return {}
+        more, policy = dict(scores.combined.penalties), scores.combined.policy
+        if scores.alone is not None:
+            surprise = -(scores.alone.log_softmax(-1) * target[:, None]).sum(-1)  # (n, k)
+            more["views"] = self.config.aggregator.own_loss * surprise.mean()
+        if policy is not None and isinstance(self.aggregator, ShowAttendTell):
+            reward = (scores.logits.softmax(-1) * target).sum(-1)
+            more["policy"] = self.aggregator.reinforce(policy, reward)
+        return more
+
+    def _cured(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
         settings = self.expression
         cross_entropy = weighted_cross_entropy(scores.logits, scores.importance, target)
         if not settings.cure:

@@ -1,4 +1,4 @@
-"""From images to what an aggregator takes: views, and regions where it uses them."""
+"""From images to one embedding of a face: what models of age and of expression share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hae.aggregate.core import Aggregator, build
+from hae.aggregate.streams import Combined, Shape, Streams
 from hae.backbones.network import Backbone
-from hae.config import AggregatorConfig
+from hae.config import AgeModelConfig, AggregatorConfig
 from hae.heads.branch import full
 
 
@@ -34,6 +36,41 @@ class Seen:
             else:
                 regions = regions.flatten(0, 1)[:, None]
         return Seen(self.features.flatten(0, 1)[:, None], regions)
+
+
+def make_neck(
+    config: AgeModelConfig, backbone: Backbone
+) -> tuple[nn.Linear, Aggregator, nn.Linear | None]:
+    """Projection of the views, aggregator, and projection of the regions if it uses any.
+
+    Raises
+    ------
+    InputError
+        The backbone has no regions and the aggregator needs them.
+    """
+    projection = nn.Linear(backbone.out_dim, config.embedding)
+    shape = Shape(config.embedding, config.views.k, backbone.region_dim)
+    aggregator = build(shape, config.aggregator)
+    if config.aggregator.regions == "none":
+        return projection, aggregator, None
+    backbone.check_regions(config.size)
+    return projection, aggregator, nn.Linear(backbone.region_dim, config.embedding)
+
+
+def combine(
+    projection: nn.Linear,
+    aggregator: Aggregator,
+    region_projection: nn.Linear | None,
+    seen: Seen,
+    *,
+    maps: bool = False,
+) -> tuple[Tensor, Combined]:
+    """The views' embeddings (b, k, d), and what the aggregator makes of them."""
+    regions = None
+    if region_projection is not None and seen.regions is not None:
+        regions = project(region_projection, seen.regions)
+    e = project(projection, seen.features)
+    return e, aggregator(Streams(e, regions, maps=maps))
 
 
 def see(backbone: Backbone, config: AggregatorConfig, views: Tensor, plain: Tensor | None) -> Seen:

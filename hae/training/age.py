@@ -18,7 +18,7 @@ from hae.models.neck import Seen
 from hae.training.batches import Batches, run_batches
 from hae.training.embed import Features, choose_views
 from hae.training.faces import Faces
-from hae.views import ViewParams, draw_views
+from hae.views import ViewParams, draw_views, first_views
 
 IntArray = npt.NDArray[np.int64]
 
@@ -95,7 +95,7 @@ class AgeTask:
 
     def estimates(self, device: torch.device, k: int | None = None) -> AgeEstimates:
         """Estimates of the validation faces from the first k of the fixed views (default: all)."""
-        few = ViewParams(*(part[:, :k] for part in _parts(self.views)))
+        few = first_views(self.views, k)
         if self.embedded is None:
             faces = self.validation
             return estimate_faces(self.model, faces.pixels, len(faces), few, device)
@@ -106,10 +106,6 @@ class AgeTask:
             return Seen(torch.from_numpy(found).to(device))
 
         return in_chunks(self.model, seen, len(self.validation), chunk_size(device))
-
-
-def _parts(views: ViewParams) -> tuple[Tensor, Tensor, Tensor]:
-    return views.theta, views.colour, views.box
 
 
 def distance(estimates: AgeEstimates, faces: Faces) -> npt.NDArray[np.float32]:

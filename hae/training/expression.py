@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from hae.config import RunConfig
-from hae.inference import ExpressionScores, score_faces, view_tensor
+from hae.inference import ExpressionScores, network_input, score_faces
 from hae.models.expression import ExpressionModel
 from hae.training.batches import Batches, FloatArray, run_batches
 from hae.training.faces import Faces
 from hae.training.relabels import Relabels
-from hae.views import draw_views
+from hae.views import ViewParams, draw_views, first_views
 
 IntArray = npt.NDArray[np.int64]
 
@@ -26,7 +26,8 @@ class ExpressionTask:
     """A network, its faces and their labels, of which the training faces' may change.
 
     Each step sees every face of its batch in one random view, the first of the config's K;
-    validation sees the face as it is.
+    validation sees the face as it is. With ``fixed`` views the model combines K of them: random
+    ones in each step, these in validation.
     """
 
     model: ExpressionModel
@@ -37,9 +38,12 @@ class ExpressionTask:
     """The labels of the training faces, in their order."""
     truth: IntArray
     """The classes of the validation faces."""
+    fixed: ViewParams | None = None
 
     def __post_init__(self) -> None:
-        self.one_view = self.config.model.views.model_copy(update={"k": 1})
+        self.drawn = self.config.model.views
+        if self.fixed is None:
+            self.drawn = self.drawn.model_copy(update={"k": 1})
         self.weights: FloatArray | None = None
         if self.config.expression.balanced:
             # once: a resumed run draws its faces by the labels of the beginning, as the whole one
@@ -63,9 +67,10 @@ class ExpressionTask:
         """The terms of the loss; afterwards labels may have changed."""
         rows, settings = batch["row"], self.config.expression
         self.relabels.to(rows.device)
-        views = draw_views(batch["key"], self.one_view, seed=self.config.seed, epoch=batch["epoch"])
-        images = view_tensor(self.config.model, batch["pixels"], views).flatten(0, 1)
-        scores = self.model(images)
+        views = draw_views(batch["key"], self.drawn, seed=self.config.seed, epoch=batch["epoch"])
+        images, plain = network_input(self.config.model, batch["pixels"], views)
+        several = self.fixed is not None
+        scores = self.model(images, plain) if several else self.model(images.flatten(0, 1))
         target = self.relabels.target[rows]
         if settings.label_smoothing:
             even = settings.label_smoothing / target.shape[1]
@@ -77,13 +82,14 @@ class ExpressionTask:
 
     def validate(self, device: torch.device) -> dict[str, float]:
         """Share of the validation faces that are taken for another class."""
-        found = self.scores(self.validation, device)
+        found = self.scores(self.validation, device, self.config.selection_views)
         wrong = found.logits.argmax(axis=1) != self.truth
         return {"error": float(wrong.mean())}
 
-    def scores(self, faces: Faces, device: torch.device) -> ExpressionScores:
-        """Scores of some faces as they are."""
-        return score_faces(self.model, faces.pixels, len(faces), device)
+    def scores(self, faces: Faces, device: torch.device, k: int | None = None) -> ExpressionScores:
+        """Scores of some faces as they are, or from the first k of the fixed views."""
+        views = None if self.fixed is None else first_views(self.fixed, k)
+        return score_faces(self.model, faces.pixels, len(faces), device, views)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know beyond its weights."""

@@ -36,6 +36,7 @@ from hae.training.run import (
     provenance,
     stored,
 )
+from hae.training.train_age import test_views, view_tensors
 
 FIGURES = ("accuracy", "balanced_accuracy")
 """Figures that a checkpoint keeps."""
@@ -89,9 +90,9 @@ def train_expression(order: Order, report: Report) -> Path:
             f"{', '.join(labels.classes)}, in this order: the classifier has to learn them anew"
         )
     relabels = Relabels.of(_target(given, labels, parts.train, settings), torch.from_numpy(given))
-    task = ExpressionTask(
-        model, config, parts.train, parts.validation, relabels, judged.of(parts.validation.sample)
-    )
+    truth = judged.of(parts.validation.sample)
+    fixed = test_views(config) if settings.aggregate else None
+    task = ExpressionTask(model, config, parts.train, parts.validation, relabels, truth, fixed)
     fitted = fit(task, config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:
         tensors = stored(model.state_dict(), config.storage)
@@ -107,7 +108,9 @@ def train_expression(order: Order, report: Report) -> Path:
         )
         seen = task.scores(parts.train, device)
         write_cure(order, header, parts.train, relabels, (true, given), seen)
-        write_checkpoint(path, header, {f"model.{name}": v for name, v in tensors.items()})
+        views = {} if fixed is None else view_tensors(fixed)
+        named = {f"model.{name}": v for name, v in tensors.items()}
+        write_checkpoint(path, header, {**named, **views})
         close_run(order)
     return path
 

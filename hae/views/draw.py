@@ -83,6 +83,11 @@ def fixed_views(config: ViewsConfig, *, seed: int) -> ViewParams:
     return draw_views(torch.from_numpy(key), config, seed=seed, epoch=0)
 
 
+def first_views(views: ViewParams, k: int | None) -> ViewParams:
+    """The first k views of every face (all for None, or where there are fewer)."""
+    return ViewParams(views.theta[:, :k], views.colour[:, :k], views.box[:, :k])
+
+
 def draw_views(keys: Tensor, config: ViewsConfig, *, seed: int, epoch: int) -> ViewParams:
     """Draw K views of each face, on the device of its keys.
 

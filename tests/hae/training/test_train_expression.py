@@ -126,6 +126,29 @@ def test_baselines_and_switches_run(
     assert ("importance" in frame) == settings.get("cure", True)
 
 
+@pytest.mark.parametrize("name", ["sae", "sat_hard", "han", "mlb"])
+def test_aggregators_of_views(name: str, table: Path, tmp_path: Path) -> None:
+    plain = order(table, tmp_path, {"aggregate": True})
+    small = {"name": name, "layers": 1, "heads": 2, "feedforward": 16, "width": 8}
+    content = plain.config.model_dump(mode="json")
+    content["model"] |= {"size": 32, "embedding": 16, "aggregator": small}
+    content["model"]["views"]["k"] = 2
+    content |= {"steps": 60, "selection_views": 2}
+    path = train_expression(replace(plain, config=RunConfig.model_validate(content)), Told())
+    header, model = read_header(path), load_checkpoint(path)
+    assert header.metrics["accuracy"] > 0.4
+    assert isinstance(model, ExpressionPredictor)
+    assert model.views is not None
+    assert model.views.k == 2
+    frame = predict(read_data(f"manifest:{table}"), model)
+    right = (frame["expression"] == frame["expression_pred"]).mean()
+    assert right > 0.5  # by chance a third of 96 faces, SD .05
+    # the stored scores of the training faces are those of the same views
+    stored = pd.read_parquet(tmp_path / TABLE).set_index("sample_id")
+    again = frame.set_index("sample_id").loc[stored.index]
+    np.testing.assert_allclose(stored["importance"], again["importance"], atol=1e-5)
+
+
 def test_the_table_tells_what_became_of_every_label(noisy: Path) -> None:
     frame = pd.read_parquet(noisy / TABLE)
     log = pd.read_csv(noisy / LOG)
