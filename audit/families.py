@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import false_discovery_control
-from statsmodels.stats.multitest import multipletests
 
 from audit.intervals import order_rank
 
@@ -104,9 +103,10 @@ def max_t(observed: FloatArray, replicates: FloatArray, level: float = LEVEL) ->
 def holm(p: FloatArray) -> FloatArray:
     """Holm's step-down p-values (1979, Scandinavian Journal of Statistics 6); NaN is kept."""
     found = np.full(len(p), np.nan)
-    tested = ~np.isnan(p)
-    if tested.any():
-        found[tested] = multipletests(p[tested], method="holm")[1]
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    left = len(order) - np.arange(len(order))
+    found[order] = np.minimum(np.maximum.accumulate(left * p[order]), 1.0)
     return found
 
 

@@ -15,11 +15,11 @@ from audit.metrics.core import Layout, Metric
 from audit.person_contrasts import contrast_of, satterthwaite, together
 from audit.rows import AdjustedGap
 from audit.units import GroupedSums
+from audit.verdict import MIN_EFFECTIVE
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 MOST_GROUPS, MOST_FOR_PAIRS, N_LARGEST = 24, 12, 20
-MIN_EFFECTIVE = 20
 ADJUSTMENTS = {
     "standardised_difference": "sum_a w_a (M_a of the first - M_a of the second) over the strata a "
     "that both groups have with two persons or more. reference: pooled = the mix w of everyone, "

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import Adjust
-from audit.families import LEVEL, bh, holm, max_t
+from audit.families import LEVEL, Hypotheses, family_of
 from audit.intervals import Contrast, Estimates, critical, difference
 from audit.units import GroupedSums
 
@@ -96,25 +96,14 @@ def together(
     the replicates are sum_s (w_s - 1) psi_s over their own sqrt(sum_s w_s psi_s^2).
     """
     bare = ~tested | np.isnan(c.p)
-    p = np.where(bare, np.nan, c.p)
-    m = int((~bare).sum())
+    p, t = np.where(bare, np.nan, c.p), np.where(bare, np.nan, c.value / np.sqrt(var))
+    family = family_of(method, [Hypotheses(t, p, _maxima(psi[:, ~bare], boot))])
     nothing = np.full(len(p), np.nan)
-    if not m:
-        return Together(nothing, nothing, nothing, nothing)
-    se = np.sqrt(var)
-    own = critical(df, np.zeros(len(p), dtype=np.bool_), LEVEL)
-    if method == "max_t":
-        if not len(boot):
-            return Together(nothing, nothing, nothing, nothing, "too_few_replicates")
-        joint = max_t(np.where(bare, np.nan, c.value / se), _replicates(psi[:, ~bare], boot, bare))
-        if joint is None or not np.isfinite(joint.critical):
-            note = "unstable_replicates" if joint is None else "too_few_replicates"
-            return Together(nothing, nothing, nothing, nothing, note)
-        found, crit = joint.p, np.maximum(joint.critical, own)
-    else:
-        found = holm(p) if method == "holm" else bh(p)
-        used = max(1, int((found < 1 - LEVEL).sum())) if method == "bh" else 1
-        crit = critical(df, np.zeros(len(p), dtype=np.bool_), 1 - (1 - LEVEL) * used / m)
+    if family.critical is None and family.level is None:
+        return Together(nothing, nothing, nothing, nothing, family.note)
+    plain, se, found = np.zeros(len(p), dtype=np.bool_), np.sqrt(var), family.p[0]
+    own = critical(df, plain, LEVEL if family.level is None else family.level)
+    crit = own if family.critical is None else np.maximum(family.critical, own)
     found = np.where(bare, np.nan, np.maximum(found, p))
     low, high = c.value - crit * se, c.value + crit * se
     rejected = found < 1 - LEVEL
@@ -126,9 +115,10 @@ def together(
     return Together(found, low, high, least)
 
 
-def _replicates(psi: FloatArray, boot: FloatArray, bare: BoolArray) -> FloatArray:
-    found = np.full((len(boot), len(bare)), np.nan)
+def _maxima(psi: FloatArray, boot: FloatArray) -> FloatArray | None:
+    """The largest absolute statistic of every replicate, (B,)."""
+    if not len(boot) or not psi.shape[1]:
+        return None
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (boot @ psi - psi.sum(axis=0)) / np.sqrt(boot @ psi**2)
-    found[:, ~bare] = t
-    return found
+    return np.asarray(np.abs(t).max(axis=1))

@@ -174,7 +174,12 @@ def _of_model(
     for name in sorted(used):
         attribute(truth, name, options.age_bands)
     known = {name: source for name, source in manifest.sources.items() if name in used}
-    frame = run_with_bar(manifest, predictor, parts_of(job.out / "predictions.parquet"))
+    frame = run_with_bar(
+        manifest,
+        predictor,
+        parts_of(job.out / "predictions.parquet"),
+        keep_probabilities=task == "age",
+    )
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
     # what leaks is told by the table itself, now and when it is read again
     told = [row for row in concerns_of(manifest, predictor) if row.code != "leaky_split"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from audit.families import bh, holm, max_t
 
@@ -80,3 +81,15 @@ def test_max_t_holds_its_level_for_correlated_statistics():
         assert found is not None
         wrong += bool((found.p < 0.05).any())
     assert 30 <= wrong <= 70
+
+
+def test_holm_equals_statsmodels_with_ties_and_gaps():
+    rng = np.random.default_rng(0)
+    for m in (1, 2, 9, 40):
+        p = np.round(rng.random(m) ** 3, 2)
+        p[rng.random(m) < 0.1] = np.nan
+        known = ~np.isnan(p)
+        expected = np.full(m, np.nan)
+        if known.any():
+            expected[known] = multipletests(p[known], method="holm")[1]
+        assert holm(p) == pytest.approx(expected, nan_ok=True)

@@ -7,18 +7,18 @@ differs from a real audit only in having thousands of neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from audit.age_plan import AgePlan, age_plan, plan_layout, plan_metrics
 from audit.bands import DECADES
 from audit.block import Block, Setting, build_block
 from audit.collect import collect_table, table_bands
+from audit.gates import gates_of
 from audit.groups import grouping
 from audit.intervals import Contrast, difference, limits
-from audit.metrics.age import age_metrics
-from audit.metrics.age_features import age_layout
 from audit.metrics.expression import expression_layout, expression_metrics
 from audit.pairs import pair_sides
 from audit.predictions import Predictions, predictions_from_frame
@@ -59,6 +59,7 @@ class World:
     truth: float
     task: str = "age"
     shared: bool = False
+    gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,15 @@ def _gap(setting: Setting, block: Block, metric, a, b) -> Contrast:
     return difference(metric.interval, sides.a, sides.b, sides.var)
 
 
-def _setting(table: Predictions, name: str) -> Setting:
+def _setting(table: Predictions, plan: AgePlan, key: str) -> Setting:
     """The one metric, and of its features alone."""
     if table.task == "age":
-        layout, metrics = age_layout(), age_metrics()
+        layout, metrics = plan_layout(plan), plan_metrics(plan)
     else:
         layout = expression_layout(len(table.classes), table.extras)
         metrics = expression_metrics(table.classes, table.extras)
-    metric = next(m for m in metrics if m.name == name)
-    columns = np.arange(layout.size) if table.task == "age" else layout.columns(*metric.features)
+    metric = next(m for m in metrics if m.key == key)
+    columns = np.sort(layout.columns(*metric.features))
     return Setting((metric,), {}, layout, columns, 0, 0, 2, all_pairs=False, adjust="holm")
 
 
@@ -124,9 +125,12 @@ def _blocks(world: World, runs: int, seed: int, *, by_person: bool) -> Iterator[
             frame = frame.drop(columns="subject_id")
         table = predictions_from_frame(frame, task=world.task)
         bands = table_bands([table], DECADES)
-        found = collect_table([table], ("group",), None, bands, "image", 2 * n)
+        plan = AgePlan(bands)
+        if world.task == "age":
+            plan = replace(age_plan([table], bands, gates_of(world.gates)), knots=())
+        found = collect_table([table], ("group",), None, bands, "image", 2 * n, plan)
         item = grouping(found.sums.cells, found.attributes, ("group",), found.order)
-        setting = _setting(table, world.metric)
+        setting = _setting(table, plan, world.metric)
         block = build_block(setting, item, group_sums(found.sums, item), {})
         yield setting, block, setting.metrics[0], n
 
@@ -146,7 +150,7 @@ def _both(world: World, runs: int, rng: np.random.Generator) -> pd.DataFrame:
 def _side(world: World, side: int, runs: int, rng: np.random.Generator) -> pd.DataFrame:
     m = world.persons[side]
     found, person = world.draw(runs * m, np.full(runs * m, world.photos, dtype=np.int64), rng)
-    columns = {"age": 40.0, "age_pred": 40.0 + found} if world.task == "age" else found
+    columns = found if isinstance(found, dict) else {"age": 40.0, "age_pred": 40.0 + found}
     run = person // m
     subject = person + side * 10_000_000
     group = np.char.add(f"{side}-", np.char.zfill(run.astype("U5"), 5))
