@@ -36,7 +36,11 @@ RANGE_LIMITED = frozenset({"pearson", "slope", "calibration_slope", "calibration
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What holds for the whole audit; ``counted`` are further metrics whose persons count."""
+    """What holds for the whole audit.
+
+    ``counted`` are further metrics whose persons count, ``in_buckets`` says that hash buckets of
+    persons are resampled instead of persons.
+    """
 
     metrics: tuple[Metric, ...]
     impossible: Mapping[str, str]
@@ -49,6 +53,7 @@ class Setting:
     adjust: Adjust = "max_t"
     counted: tuple[Metric, ...] = ()
     primary: tuple[str, ...] = ()
+    in_buckets: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -158,3 +158,29 @@ def permuted(
         shuffled = csr_array((np.ones(len(group)), (group, order)), shape=(n_groups, len(group)))
         found = shuffled @ counts
         yield np.asarray(found.todense() if issparse(found) else found)
+
+
+def expected_nmi_of_many(persons: FloatArray, second: FloatArray) -> float:
+    """The same of many persons, in closed form from their moments.
+
+    Permuting the groups among M persons gives the chi-square of independence the mean (G - 1) M /
+    (M - 1) sum_k S_k / (p_k N) with S_k the sum over persons of (c_k - p_k n)^2: c_k faces of class
+    k among n. Mutual information is that over 2 N, to the order of 1 / N.
+
+    Parameters
+    ----------
+    persons : array (G,)
+        Persons of each group.
+    second : array (K + 1, K)
+        Second moment of the persons' faces by class over all groups; the last row are the totals.
+    """
+    moment, faces = second[:-1], second[-1]
+    n, m = faces.sum(), persons.sum()
+    moment = moment[np.ix_(faces > 0, faces > 0)]
+    p, share = faces[faces > 0] / n, persons[persons > 0] / m
+    entropy = -(p * np.log(p)).sum() - (share * np.log(share)).sum()
+    if len(p) < 2 or len(share) < 2 or entropy <= 0:
+        return float("nan")
+    s = np.diagonal(moment) - 2 * p * moment.sum(axis=1) + p * p * moment.sum()
+    information = (len(share) - 1) * m / (m - 1) * (s / p).sum() / (2 * n * n)
+    return float(information / entropy)

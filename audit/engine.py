@@ -104,6 +104,7 @@ def audit_source(source: Source, options: Options) -> AuditResult:
         grouping(evidence.units.cells, names, combination, evidence.order)
         for combination in ((), *source.combinations)
     ]
+    setting = replace(setting, in_buckets=len(evidence.units.by_unit[0]) < source.n_units)
     metrics, gaps, fairness, curves, warnings = _work(setting, source, evidence, groupings)
     if "mae" in {metric.name for metric in setting.metrics}:
         for c in aged:

@@ -9,7 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import Block, Setting
-from audit.disparity import expected_nmi, expected_values, rates_of, values_of
+from audit.disparity import (
+    expected_nmi,
+    expected_nmi_of_many,
+    expected_values,
+    rates_of,
+    values_of,
+)
 from audit.groups import MAX_DRAWN
 from audit.metrics.fairness import nmi, npmi, nsd
 from audit.metrics.fairness_list import STATISTICS, Statistic
@@ -90,8 +96,13 @@ def _stereotypes(setting: Setting, block: Block, classes: Sequence[str]) -> list
         return [_row(block, name, None, len(groups), n, "single_group") for name in names]
     size = float(nsd(tables["labels"].sum(axis=1)))
     rows = [_row(block, "nsd", size, len(groups), n, "descriptive")]
-    counts = _entry_counts(block.grouped, setting.layout.columns("confusion"), len(classes))
-    expected = expected_nmi(block.grouped, there, counts, setting.seed)
+    if setting.in_buckets:  # sums of buckets are no persons that could change their group
+        m = block.who["accuracy"][0].m[groups]
+        moments = _class_moments(setting, block, groups)
+        expected = np.array([expected_nmi_of_many(m, second) for second in moments])
+    else:
+        counts = _entry_counts(block.grouped, setting.layout.columns("confusion"), len(classes))
+        expected = expected_nmi(block.grouped, there, counts, setting.seed)
     for (of, table), null in zip(tables.items(), expected, strict=True):
         value = float(nmi(table))
         note = "one_value" if np.isnan(value) else "biased_extreme"
@@ -100,6 +111,19 @@ def _stereotypes(setting: Setting, block: Block, classes: Sequence[str]) -> list
         for of, table in tables.items():
             rows += _pointwise(block, f"npmi_{of}", npmi(table), groups, classes, n)
     return rows
+
+
+def _class_moments(setting: Setting, block: Block, groups: IntArray) -> list[FloatArray]:
+    """Second moments over persons of faces by true and by predicted class, with the totals."""
+    panel, layout = block.panels.groups, setting.layout
+    k = layout.shapes["confusion"][0]
+    at = np.searchsorted(panel.columns, layout.columns("confusion"))
+    moment = panel.moments[groups].sum(axis=0)[np.ix_(at, at)].reshape(k, k, k, k)
+    confusion = layout.unpack(panel.totals)["confusion"][groups].sum(axis=0)
+    return [
+        np.concatenate([moment.sum(axis=(1, 3)), confusion.sum(axis=1)[None]]),
+        np.concatenate([moment.sum(axis=(0, 2)), confusion.sum(axis=0)[None]]),
+    ]
 
 
 def _entry_counts(grouped: GroupedSums, columns: IntArray, k: int) -> FloatArray:

@@ -27,8 +27,9 @@ _BOOTSTRAP, _FOLD, _UNIFORM, _HALF, _PART = 1, 2, 3, 4, 5
 def text_keys(texts: Sequence[str], namespace: str) -> Keys:
     """64-bit BLAKE2b of the NFC form of each text, in a namespace (``subject``, ``sample``)."""
     prefix = f"{namespace}:".encode()
+    plain = texts if all(map(str.isascii, texts)) else map(_nfc, texts)
     digests = b"".join(
-        blake2b(prefix + _nfc(text).encode(), digest_size=8).digest() for text in texts
+        [blake2b(prefix + text, digest_size=8).digest() for text in map(str.encode, plain)]
     )
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from audit import AuditResult, audit, predictions_from_frame
-from audit.disparity import rates_of, values_of
+from audit import AuditResult, audit, predictions_from_frame, units
+from audit.disparity import expected_nmi_of_many, rates_of, values_of
 from audit.metrics.fairness import nmi, npmi, nsd
 from audit.metrics.fairness_list import STATISTICS
 from audit.rows import FairnessRow
@@ -246,3 +246,42 @@ def test_null_expected_is_the_mean_where_groups_do_not_differ() -> None:
         null = np.mean([row.null_expected for row in found])
         away = 1.0 if name == "accuracy_ratio" else 0.0
         assert abs(null - away) == pytest.approx(abs(value - away), rel=0.12), name
+
+
+def test_mutual_information_by_chance_in_closed_form() -> None:
+    """3,000 persons, 1 to 4 faces of few classes each: as 400 permutations of the groups."""
+    rng = np.random.default_rng(8)
+    m, k = 3_000, 4
+    own, faces = rng.dirichlet([0.4] * k, m), rng.integers(1, 5, m)
+    counts = np.stack([rng.multinomial(n, p) for n, p in zip(faces, own, strict=True)])
+    group = rng.choice(3, m, p=[0.6, 0.3, 0.1])
+    drawn = np.array(
+        [
+            nmi(np.stack([counts[order == g].sum(axis=0) for g in range(3)]).astype(float))
+            for order in (rng.permutation(group) for _ in range(400))
+        ]
+    )
+    second = np.concatenate([counts.T @ counts, counts.sum(axis=0)[None]]).astype(float)
+    found = expected_nmi_of_many(np.bincount(group).astype(float), second)
+    assert found == pytest.approx(drawn.mean(), abs=4 * drawn.std() / np.sqrt(len(drawn)))
+    assert math.isnan(expected_nmi_of_many(np.array([5.0, 0.0]), second))
+
+
+def test_buckets_of_persons_show_about_the_same_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """900 persons against 2^9 hash buckets of them; what is asked is no 100-fold difference."""
+    table = expression_table(3, 900)
+    options = {"task": "expression", "by": ["gender"], "n_boot": 0, "slices": False}
+    by_person = audit(table, **options)
+    monkeypatch.setattr(units, "MAX_UNITS", 500)
+    monkeypatch.setattr(units, "BUCKETS", 512)
+    in_buckets = audit(table, **options)
+    compared = 0
+    for a, b in zip(by_person.fairness, in_buckets.fairness, strict=True):
+        assert a.value == pytest.approx(b.value, rel=1e-12)
+        if a.null_expected is None:
+            assert b.null_expected is None
+            continue
+        compared += 1
+        near = abs(a.null_expected - 1) if a.metric == "accuracy_ratio" else a.null_expected
+        assert abs(b.null_expected - a.null_expected) <= 0.25 * near, a.metric
+    assert compared > 10
