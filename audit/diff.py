@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from audit.changes import AuditDiff, ChangedGap, ChangedMetric, ChangedSetting, Presence
 from audit.errors import InputError
 from audit.result import AuditResult
-from audit.rows import Gap, Group, MetricRow, RangeGap
+from audit.rows import AdjustedGap, Gap, Group, MetricRow, RangeGap
 
 Row = TypeVar("Row")
 Pairs = list[tuple[Row, Row]]
@@ -83,7 +83,8 @@ def _metric_key(row: MetricRow) -> Hashable:
 def _gap_key(row: Gap) -> Hashable:
     fixed = not isinstance(row, RangeGap)
     sides = [_side(getattr(row, side, None)) if fixed else None for side in ("a", "b")]
-    return row.metric, row.class_, tuple(sorted(row.attributes)), row.kind, *sides
+    mix = (row.reference, *row.adjusts_for) if isinstance(row, AdjustedGap) else ()
+    return row.metric, row.class_, tuple(sorted(row.attributes)), row.kind, *sides, *mix
 
 
 def _metric_changed(a: MetricRow, b: MetricRow) -> bool:

@@ -21,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Limits = tuple[FloatArray, FloatArray]
 _BISECTIONS = 50
+_SCORE_BISECTIONS = 38  # to 1e-11; the score itself is known to 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +252,7 @@ def score_limits(pair: Proportions, z: FloatArray) -> Limits:
     wide = np.tile(z, 2)
     value = both.pa - both.pb
     near, far = value, np.repeat([-1.0, 1.0], n)
-    for _ in range(_BISECTIONS):
+    for _ in range(_SCORE_BISECTIONS):
         middle = (near + far) / 2
         inside = np.abs(score_z(both, middle)) <= wide
         near, far = np.where(inside, middle, near), np.where(inside, far, middle)

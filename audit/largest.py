@@ -230,10 +230,9 @@ def _projected(
             return "too_few_replicates"
     pairs, p = tested.pairs, projection_p(tested.pairs, maxima)
     level = 1 - (1 - LEVEL) / n_classes
-    content |= dict(zip(("low", "high"), projection(pairs, maxima, LEVEL), strict=True))
-    content |= dict(zip(("low_90", "high_90"), projection(pairs, maxima, 0.90), strict=True))
-    joint = projection(pairs, maxima, level)
-    content["low_adjusted"], content["high_adjusted"] = joint
+    names = (("low", "high"), ("low_90", "high_90"), ("low_adjusted", "high_adjusted"))
+    for pair, ends in zip(names, projection(pairs, maxima, (LEVEL, 0.90, level)), strict=True):
+        content |= dict(zip(pair, ends, strict=True))
     content["p"], content["p_adjusted"] = p, min(1.0, p * n_classes)
     content["method"] = "projection (max-T)" if maxima is not None else "projection (Bonferroni)"
     return None

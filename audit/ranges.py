@@ -7,6 +7,7 @@ and its upper end from every pair's own interval (intersection-union).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,40 +57,58 @@ def pair_tests(pairs: Pairs, maxima: FloatArray | None) -> Hypotheses:
     return Hypotheses(statistic(pairs.sides), analytic_p(pairs.sides), maxima)
 
 
-def projection(pairs: Pairs, maxima: FloatArray | None, level: float) -> tuple[float, float]:
-    """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|.
+def projection(
+    pairs: Pairs, maxima: FloatArray | None, levels: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Lower end from simultaneous, upper end from pairwise intervals of |M(a) - M(b)|, by level.
 
     A simultaneous interval is never narrower than the pair's own. Without replicates (``maxima``
     sorted) it is Bonferroni's.
     """
+    if pairs.sides.kind == "wilson":
+        return _score_projection(pairs, maxima, levels)
     sides, t = pairs.sides, np.abs(statistic(pairs.sides))
-    joint = _joint(pairs, maxima, level)
-    gap, se = np.abs(sides.a.value - sides.b.value), _se(sides)
-    near = _promising(t, gap - joint * se)
-    if sides.kind == "wilson":
-        own = analytic_critical(sides, level)
-        far = _promising(gap + own * se, gap, 1 / sides.shares.na + 1 / sides.shares.nb)
-        low, up = limits_at(sides.take(near), np.maximum(own, joint)[near])
-        down, high = limits_at(sides.take(far), own[far])
-        least, most = np.maximum(low, -up), np.maximum(high, -down)
-    else:
+    gap, se = np.abs(sides.a.value - sides.b.value), np.sqrt(sides.var)
+    found = []
+    for level in levels:
+        joint = _joint(pairs, maxima, level)
+        near = _promising(t, gap - joint * se)
         half = analytic_critical(plain(sides), level) * se
         low, up = limits_at(sides.take(near), joint[near])
         wide = gap[near] - half[near]
-        least, most = np.minimum(np.maximum(low, -up), wide), gap + half
+        found.append(_ends(np.minimum(np.maximum(low, -up), wide), gap + half))
+    return found
+
+
+def _score_projection(
+    pairs: Pairs, maxima: FloatArray | None, levels: Sequence[float]
+) -> list[tuple[float, float]]:
+    """The same for proportions: the intervals of all levels are searched for at once."""
+    sides, t = pairs.sides, np.abs(statistic(pairs.sides))
+    shares = sides.shares
+    gap, width = np.abs(sides.a.value - sides.b.value), 1 / shares.na + 1 / shares.nb
+    se = 0.5 * np.sqrt(width)
+    index, crit = [], []
+    for level in levels:
+        own, joint = analytic_critical(sides, level), _joint(pairs, maxima, level)
+        near = _promising(t, gap - joint * se)
+        far = _promising(gap + own * se, gap, width)
+        index += [near, far]
+        crit += [np.maximum(own, joint)[near], own[far]]
+    low, high = limits_at(sides.take(np.concatenate(index)), np.concatenate(crit))
+    inner, outer = np.maximum(low, -high), np.maximum(high, -low)
+    cuts = np.cumsum([len(part) for part in index])[:-1]
+    least, most = np.split(inner, cuts)[::2], np.split(outer, cuts)[1::2]
+    return [_ends(*ends) for ends in zip(least, most, strict=True)]
+
+
+def _ends(least: FloatArray, most: FloatArray) -> tuple[float, float]:
     return float(np.nanmax(least, initial=0.0)), float(np.nanmax(most))
 
 
 def plain(sides: Sides) -> Sides:
     """Positive errors compared as they are: the interval of a pair by itself."""
     return Sides("t", sides.a, sides.b, sides.cov) if sides.kind == "log_t" else sides
-
-
-def _se(sides: Sides) -> FloatArray:
-    if sides.kind != "wilson":
-        return np.sqrt(sides.var)
-    s = sides.shares
-    return np.sqrt(0.25 / s.na + 0.25 / s.nb)
 
 
 def _promising(*ranks: FloatArray) -> IntArray:

@@ -111,9 +111,14 @@ def audit_file(
         With place, rule, value and remedy; a table that says what training did with its faces.
     """
     path, asked = Path(path), checked_options(**options)
-    for option, needed in (("--gate", asked.gates), ("--reference", asked.reference)):
+    whole = {
+        "gate": asked.gates,
+        "reference": asked.reference,
+        "permute-within": asked.permute_within,
+    }
+    for option, needed in whole.items():
         if needed:
-            raise InputError(f"{option}: needs the whole table in memory; give --stream no")
+            raise InputError(f"--{option}: needs the whole table in memory; give --stream no")
     given: dict[str, Any] = {
         "task": task,
         "mapping": mapping,
@@ -354,7 +359,8 @@ def _form(seen: _Seen, path: Path, given: Mapping[str, Any], texts: Mapping[str,
 def _facts(seen: _Seen, form: Form, path: Path) -> Facts:
     facts = all_facts(seen.facts)
     mixed = any(len({part.bands[k] for part in seen.facts}) > 1 for k in (0, 1))
-    left_out = sorted({*seen.left_out, "gaps at equal age or class mix", "worst slices"})
+    never = {"gaps at equal age or class mix", "permutation of persons", "worst slices"}
+    left_out = sorted({*seen.left_out, *never})
     if form.scores is not None:
         left_out += ["calibration by isotonic regression and by order, and what chance alone shows"]
     told = Concern(

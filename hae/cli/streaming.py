@@ -36,6 +36,7 @@ def is_streamed(job: Job, table: TableOptions, options: AuditOptions) -> bool:
         "--relabels": table.relabels is not None,
         "--gate": bool(options.gates),
         "--reference": options.reference is not None,
+        "--permute-within": options.permute_within is not None,
     }
     whole = [name for name, given in needed.items() if given]
     if table.stream == "yes" and whole:

@@ -26,7 +26,8 @@ def _excluded(row: Any) -> bool:
 def assert_p_is_the_inversion(result: AuditResult) -> set[str]:
     kinds = set()
     for row in result.gaps:
-        assert (row.p is None) == (row.low is None), row
+        untested = "low_m_eff" in (row.note or "")  # below 20 effective persons: an interval alone
+        assert (row.p is None) == (row.low is None or untested), row
         if row.p is not None:
             assert (row.p < 0.05) == _excluded(row), row
             assert 0 <= row.p <= 1
@@ -37,7 +38,7 @@ def assert_p_is_the_inversion(result: AuditResult) -> set[str]:
     return kinds
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n_persons=st.integers(12, 90),
@@ -54,7 +55,7 @@ def test_p_below_5_percent_exactly_where_the_interval_excludes_no_gap_age(
     assert_p_is_the_inversion(result)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n_persons=st.integers(12, 120),
@@ -77,7 +78,9 @@ def test_p_and_interval_agree_for_every_kind_of_gap(
             if row.p is not None and row.low is not None:
                 assert (row.p < 0.05) == _excluded(row), row
     found = {row.kind for row in age_result.gaps if row.p is not None}
-    assert found == {"difference", "ratio", "vs_rest", "worst_minus_best", "max_minus_min"}
+    ranges = {"worst_minus_best", "max_minus_min"}
+    adjusted = {"standardised_difference", "kitagawa_mix", "kitagawa_rate", "adjusted_difference"}
+    assert found == {"difference", "ratio", "vs_rest", *ranges, *adjusted}
 
 
 @pytest.mark.parametrize("n", [39, 40, 59, 79, 99, 199, 200, 999, 1000, 1999])

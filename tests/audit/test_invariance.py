@@ -27,6 +27,8 @@ TABLES: dict[str, tuple[str, Callable[..., pd.DataFrame]]] = {
     "probabilities": ("age", partial(distribution_table, grid=True)),
     "expressions": ("expression", expression_table),
 }
+RANGES = ("worst_minus_best", "max_minus_min")
+TURNED = ("value", "low", "high", "low_90", "high_90", "low_adjusted", "high_adjusted")
 
 
 def run(table: Any, task: str, **options: Any) -> AuditResult:
@@ -109,15 +111,17 @@ def _renamed(result: AuditResult) -> dict[tuple[Any, ...], dict[str, Any]]:
     for row in result.gaps:
         values = {k: getattr(row, k, None) for k in NUMBERS}
         a, b = row.a, row.b
-        if row.kind in {"difference", "ratio"} and a["gender"][-1] == "m":
+        if a and b and row.kind not in RANGES and a["gender"][-1] == "m":
             a, b = b, a
-            turn = (lambda x: -x) if row.kind == "difference" else (lambda x: 1 / x)
-            for low, high in (("low", "high"), ("low_90", "high_90")):
-                values[low], values[high] = values[high], values[low]
-            for name in ("value", "low", "high", "low_90", "high_90"):
+            turn = (lambda x: 1 / x) if row.kind == "ratio" else (lambda x: -x)
+            for ends in (("low", "high"), ("low_90", "high_90"), ("low_adjusted", "high_adjusted")):
+                values |= dict(zip(ends, [values[name] for name in ends[::-1]], strict=True))
+            for name in (*TURNED, *(() if row.kind == "ratio" else ("effect_size",))):
                 values[name] = None if values[name] is None else turn(values[name])
         sides = tuple(None if s is None else s["gender"][-1] for s in (a, b))
-        found[row.metric, row.class_, row.kind, sides] = values
+        key = (row.metric, row.class_, row.kind, sides, getattr(row, "reference", None))
+        assert key not in found, key
+        found[key] = values
     return found
 
 

@@ -47,6 +47,7 @@ def rows(result: AuditResult, table: str) -> dict[tuple[str, ...], dict[str, Any
         if table == "gaps" and row.kind in ADJUSTED:
             continue
         content = row.model_dump(by_alias=True)
+        content.pop("p_permutation", None)  # left out of a stream
         names = ("metric", "name", "class", "kind", "group", "attributes", "a", "b")
         key = [str(content.get(name)) for name in names]
         if table == "curves":
