@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -28,8 +28,8 @@ FEW_PER_CLASS = 10
 class PairedBlock:
     """What the rows of one combination are made from.
 
-    ``both`` counts the faces that both runs processed, ``every`` all labelled ones. ``better`` and
-    the rest of a metric stand in ``setting``; ``names`` are those of the runs.
+    ``both`` counts the faces that both runs processed, ``every`` all labelled ones. ``names`` are
+    those of the runs, ``read`` keeps what was read of the groups.
     """
 
     setting: Setting
@@ -38,6 +38,7 @@ class PairedBlock:
     every: Pair
     quantiles: tuple[Mapping[str, Quantiles], Mapping[str, Quantiles]]
     weights: Resampling
+    read: dict[str, AnySides] = field(default_factory=dict, repr=False)
 
     @property
     def grouping(self) -> Grouping:
@@ -60,8 +61,11 @@ class PairedBlock:
 
 
 def groups_of(block: PairedBlock, metric: Metric) -> AnySides:
-    """A metric of both runs in every group."""
-    return at(block, metric, with_classes(block, metric, all_groups(block.both)))
+    """A metric of both runs in every group; it is read once."""
+    if metric.key not in block.read:
+        places = with_classes(block, metric, all_groups(block.both))
+        block.read[metric.key] = at(block, metric, places)
+    return block.read[metric.key]
 
 
 def with_classes(block: PairedBlock, metric: Metric, places: Places) -> Places:

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from audit.compare import compare
 from audit.result import AuditResult
+from reports.comparison import write_comparison
 from reports.page import write_report
+from tests.reports.comparisons import tables
 from tests.reports.records import GENDERS, NASTY, age_record, expression_record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -33,6 +36,9 @@ RECORDS = {
 }
 
 
+PAGES = [*RECORDS, "comparison", "comparison of names"]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
@@ -46,7 +52,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
     for name, record in RECORDS.items():
         write_report(record(), folder / f"{name}.html")
-    return {name: folder / f"{name}.html" for name in RECORDS}
+    for name, groups in (("comparison", ("x", "y", "z")), ("comparison of names", (*NASTY, "x"))):
+        runs = tables(groups, ("resnet50 old", "resnet50 new"))
+        found = compare(runs, by=["group"], n_boot=0, min_n=10)
+        write_comparison(found, folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in PAGES}
 
 
 def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str], list[str]]:
@@ -62,7 +72,7 @@ def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str], li
     return page, said, asked
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_alone_and_accessible(
     browser: Any, files: dict[str, Path], name: str, scheme: str
@@ -79,7 +89,7 @@ def test_quiet_alone_and_accessible(
     page.context.close()
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [360, 1440])
 def test_never_scrolls_sideways(
     browser: Any, files: dict[str, Path], name: str, width: int
