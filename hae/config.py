@@ -299,7 +299,8 @@ class RunConfig(Strict):
     devices. ``validation``: share of the people that are held out of the training data for
     selection, unless a split is named for it. ``selection_views``: views of a validation face while
     training; the end uses all. ``embed_views``: views of every training face that a frozen backbone
-    embeds once; 0 trains on images.
+    embeds once; 0 trains on images. ``view_seed``: of those views and of the fixed ones of
+    validation and prediction, so that runs with other seeds share them; the seed unless stated.
     """
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")] = "hae"
@@ -318,8 +319,14 @@ class RunConfig(Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     embed_views: Annotated[int, Field(ge=0)] = 0
+    view_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     storage: Literal["fp32", "fp16"] = "fp32"
     """Of the finished weights; fp16 halves the file (BatchNorm's sums stay in fp32)."""
+
+    @property
+    def seed_of_views(self) -> int:
+        """Of stored and fixed views."""
+        return self.seed if self.view_seed is None else self.view_seed
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
@@ -331,10 +338,6 @@ class RunConfig(Strict):
                 f"{4 * self.model.views.k}, so that a face is seen through different views"
             )
         aggregator, k = self.model.aggregator, self.model.views.k
-        if self.embed_views and aggregator.regions != "none":
-            raise ValueError(
-                f"embed_views keeps no regions, which {aggregator.name!r} uses; set embed_views = 0"
-            )
         if aggregator.name == "concat" and min(self.selection_views, k) < k:
             raise ValueError(
                 f"'concat' has a place for each of the views.k = {k}; set selection_views = {k}"

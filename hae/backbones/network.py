@@ -114,8 +114,8 @@ class Backbone(nn.Module):
                 raise self._no_regions()
         return features, regions
 
-    def check_regions(self, size: int) -> None:
-        """Refuse a network that has no regions, by a look at one grey image of a size.
+    def n_regions(self, size: int, cells: int = 7) -> int:
+        """How many regions an image of a size has, by a look at a grey one.
 
         Raises
         ------
@@ -127,9 +127,11 @@ class Backbone(nn.Module):
         modes = {module: module.training for module in self.network.modules()}
         self.network.eval()
         with torch.no_grad():
-            self.with_regions(next(self.parameters()).new_zeros(1, 3, size, size))
+            grey = next(self.parameters()).new_zeros(1, 3, size, size)
+            regions = self.with_regions(grey, cells)[1]
         for module, mode in modes.items():
             module.training = mode
+        return regions.shape[1]
 
     def _no_regions(self) -> InputError:
         return InputError(

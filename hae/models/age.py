@@ -90,6 +90,12 @@ class AgeModel(nn.Module):
         flat: Tensor = self.backbone(views.flatten(0, 1))  # (b * k, d_b)
         return flat.view(*views.shape[:2], -1)
 
+    def regions(self, views: Tensor) -> Tensor:
+        """Regions of every view, (b, k, 3, h, w) -> (b, k, r, c)."""
+        cells = self.config.aggregator.cells
+        found = self.backbone.with_regions(views.flatten(0, 1), cells)[1]
+        return found.view(*views.shape[:2], *found.shape[1:])
+
     def from_features(self, features: Tensor) -> Output:
         """All but the backbone, of (b, k, d_b), for an aggregator that uses no regions."""
         return self.from_seen(Seen(features))

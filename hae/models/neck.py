@@ -53,7 +53,7 @@ def make_neck(
     aggregator = build(shape, config.aggregator)
     if config.aggregator.regions == "none":
         return projection, aggregator, None
-    backbone.check_regions(config.size)
+    backbone.n_regions(config.size)
     return projection, aggregator, nn.Linear(backbone.region_dim, config.embedding)
 
 

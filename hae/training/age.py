@@ -25,10 +25,16 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Features of the training faces (n, V, d_b) and of the validation faces (m, K, d_b)."""
+    """Features of the training faces (n, V, d_b) and of the validation faces (m, K, d_b).
+
+    Where the aggregator uses regions also those: of the plain face (n, 1, r, c) and (m, 1, r, c),
+    or of each view, (n, V, r, c) and (m, K, r, c).
+    """
 
     train: Features
     validation: Features
+    train_regions: Features | None = None
+    validation_regions: Features | None = None
 
 
 @dataclass(eq=False)
@@ -65,12 +71,17 @@ class AgeTask:
             chosen = choose_views(faces, rows, epoch, self.config.seed, n_views, k)
             found = self.embedded.train[rows[:, None], chosen]
             batch["features"] = torch.from_numpy(found.astype(np.float32))
+            regions = self.embedded.train_regions
+            if regions is not None:
+                each = self.config.model.aggregator.regions == "view"
+                seen = regions[rows[:, None], chosen] if each else regions[rows, 0]
+                batch["regions"] = torch.from_numpy(seen.astype(np.float32))
         return batch
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss; ``total`` is minimised."""
         if "features" in batch:
-            output = self.model.from_features(batch["features"])
+            output = self.model.from_seen(Seen(batch["features"], batch.get("regions")))
         else:
             drawn = draw_views(
                 batch["key"],
@@ -99,13 +110,21 @@ class AgeTask:
         if self.embedded is None:
             faces = self.validation
             return estimate_faces(self.model, faces.pixels, len(faces), few, device)
-        stored = self.embedded.validation
+        stored, regions = self.embedded.validation, self.embedded.validation_regions
+        each = self.config.model.aggregator.regions == "view"
 
         def seen(start: int, stop: int) -> Seen:
-            found = stored[start:stop, :k].astype(np.float32)
-            return Seen(torch.from_numpy(found).to(device))
+            found = _on(stored[start:stop, :k], device)
+            if regions is None:
+                return Seen(found)
+            some = regions[start:stop, :k] if each else regions[start:stop, 0]
+            return Seen(found, _on(some, device))
 
         return in_chunks(self.model, seen, len(self.validation), chunk_size(device))
+
+
+def _on(found: Features, device: torch.device) -> Tensor:
+    return torch.from_numpy(found.astype(np.float32)).to(device)
 
 
 def distance(estimates: AgeEstimates, faces: Faces) -> npt.NDArray[np.float32]:

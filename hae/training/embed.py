@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from audit.errors import InputError
 from audit.files import write_text
@@ -28,6 +30,33 @@ ViewsOf = Callable[[npt.NDArray[np.int64]], ViewParams]
 """Keys of some faces (int64) -> their views."""
 
 
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What is kept of a view: views (b, V, 3, h, w) -> (b, V, *shape)."""
+
+    name: str
+    shape: tuple[int, ...]
+    run: Callable[[Tensor], Tensor]
+
+
+def features_of(model: AgeModel) -> Kind:
+    """What comes out of the backbone, (d_b,)."""
+    return Kind("features", (model.backbone.out_dim,), model.features)
+
+
+def regions_of(model: AgeModel) -> Kind:
+    """The regions that the aggregator uses, (r, c).
+
+    Raises
+    ------
+    InputError
+        The backbone has none.
+    """
+    cells = model.config.aggregator.cells
+    n_regions = model.backbone.n_regions(model.config.size, cells)
+    return Kind(f"regions-{cells}", (n_regions, model.backbone.region_dim), model.regions)
+
+
 def embed(
     model: AgeModel,
     faces: Faces,
@@ -37,8 +66,11 @@ def embed(
     cache: Path,
     device: torch.device,
     progress: Callable[[int], object] = lambda done: None,
+    kind: Kind | None = None,
 ) -> Features:
     """Features (n, V, d_b) of every view of every face, float16, in a memory-mapped file.
+
+    Or of another ``kind``, (n, V, *shape).
 
     An interrupted run goes on after the last whole block. ``recipe`` says what pixels and views
     depend on; the file's name is a hash of it, of the faces, of the normalisation and of the
@@ -49,9 +81,10 @@ def embed(
     InputError
         A feature is not finite in float16, or the disk is full.
     """
-    name = _name(model, faces, recipe)
+    kind = features_of(model) if kind is None else kind
+    name = f"{kind.name}-{_digest(model, faces, recipe)}"
     path, state = cache / f"{name}.npy", cache / f"{name}.json"
-    shape = (len(faces), n_views, model.backbone.out_dim)
+    shape = (len(faces), n_views, *kind.shape)
     with locked(path.with_suffix(".lock")):
         done = _done(state) if path.is_file() else 0
         if done == 0:
@@ -59,7 +92,7 @@ def embed(
             new_array(path, np.float16, shape).flush()
         if done < len(faces):
             store = np.load(path, mmap_mode="r+")
-            _fill(model, faces, views_of, store, done, state, device, progress)
+            _fill(model, kind, faces, views_of, store, done, state, device, progress)
         else:
             progress(done)
     stored: Features = np.load(path, mmap_mode="r")
@@ -69,6 +102,7 @@ def embed(
 @torch.inference_mode()
 def _fill(
     model: AgeModel,
+    kind: Kind,
     faces: Faces,
     views_of: ViewsOf,
     store: np.memmap[Any, np.dtype[np.float16]],
@@ -88,7 +122,7 @@ def _fill(
             keys[: len(rows)] = faces.sample[rows].view(np.int64)
             views = view_tensor(model.config, pixels, views_of(keys).to(device))
             with exact():
-                found = model.features(views)[: len(rows)].half().cpu().numpy()
+                found = kind.run(views)[: len(rows)].half().cpu().numpy()
             if not np.isfinite(found).all():
                 raise InputError(
                     "embed_views: the backbone's features exceed what float16 holds; train with "
@@ -107,7 +141,7 @@ def _done(state: Path) -> int:
         return 0
 
 
-def _name(model: AgeModel, faces: Faces, recipe: str) -> str:
+def _digest(model: AgeModel, faces: Faces, recipe: str) -> str:
     config = model.config
     seen = (recipe, config.backbone.name, config.size, config.keep, config.mean, config.std)
     digest = sha256(repr(seen).encode())
@@ -116,7 +150,7 @@ def _name(model: AgeModel, faces: Faces, recipe: str) -> str:
     for key, values in sorted(model.backbone.state_dict().items()):
         digest.update(key.encode())
         digest.update(values.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return f"features-{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
 def choose_views(

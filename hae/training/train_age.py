@@ -23,7 +23,7 @@ from hae.inference import AgeEstimates
 from hae.models.age import AgeModel
 from hae.training.age import AgeTask, Embedded
 from hae.training.batches import Plan
-from hae.training.embed import embed
+from hae.training.embed import Features, Kind, ViewsOf, embed, features_of, regions_of
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.run import (
@@ -94,7 +94,7 @@ def test_views(config: RunConfig) -> ViewParams:
     """
     if config.model.aggregator.name == "single":
         return plain_view()
-    return fixed_views(config.model.views, seed=config.seed)
+    return fixed_views(config.model.views, seed=config.seed_of_views)
 
 
 def view_tensors(views: ViewParams) -> dict[str, torch.Tensor]:
@@ -118,33 +118,46 @@ def _embedded(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     many = config.model.views.model_copy(update={"k": config.embed_views})
-    recipe = json.dumps([many.model_dump(mode="json"), config.seed], sort_keys=True)
+    seed = config.seed_of_views
+    recipe = json.dumps([many.model_dump(mode="json"), seed], sort_keys=True)
 
     def drawn(keys: npt.NDArray[np.int64]) -> ViewParams:
-        return draw_views(torch.from_numpy(keys), many, seed=config.seed, epoch=0)
+        return draw_views(torch.from_numpy(keys), many, seed=seed, epoch=0)
 
-    train = embed(
-        model,
-        parts.train,
-        drawn,
-        config.embed_views,
-        f"drawn {recipe} {order.states[0]}",
-        order.cache,
-        device,
-        report.stage("embedding the training faces", len(parts.train)),
-    )
-    validation = embed(
-        model,
-        parts.validation,
-        lambda keys: views,
-        views.k,
-        f"fixed {_print_of(views)} {order.states[-1]}",
-        order.cache,
-        device,
-        report.stage("embedding the validation faces", len(parts.validation)),
-    )
+    def both(what: str, own: ViewParams | None, kind: Kind) -> list[Features]:
+        """Of training and validation faces, seen through one fixed view or through their own."""
+        found = []
+        for name, faces, state in (
+            ("training", parts.train, order.states[0]),
+            ("validation", parts.validation, order.states[-1]),
+        ):
+            fixed = own or (views if name == "validation" else None)
+            text = f"drawn {recipe}" if fixed is None else f"fixed {_print_of(fixed)}"
+            found.append(
+                embed(
+                    model,
+                    faces,
+                    drawn if fixed is None else _always(fixed),
+                    config.embed_views if fixed is None else fixed.k,
+                    f"{text} {state}",
+                    order.cache,
+                    device,
+                    report.stage(f"embedding {what} of the {name} faces", len(faces)),
+                    kind,
+                )
+            )
+        return found
+
+    regions = config.model.aggregator.regions
+    found = both("views", None, features_of(model))
+    if regions != "none":
+        found += both("regions", plain_view() if regions == "face" else None, regions_of(model))
     model.train()
-    return Embedded(train, validation)
+    return Embedded(*found)
+
+
+def _always(views: ViewParams) -> ViewsOf:
+    return lambda keys: views
 
 
 def _print_of(views: ViewParams) -> str:

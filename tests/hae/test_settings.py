@@ -68,10 +68,6 @@ def test_a_value_has_no_keys() -> None:
             ["model.aggregator.name=mcan", "model.embedding=6"],
             r"embedding 6 must be a multiple of heads 4",
         ),
-        (
-            ["embed_views=80", "model.backbone.frozen=true", "model.aggregator.name=ban"],
-            r"embed_views keeps no regions, which 'ban' uses; set embed_views = 0",
-        ),
         (["model=3"], r"here: model: Input should be a valid dictionary.*got 3"),
         (["optimizer.lr=nan"], r"optimizer\.lr: Input should be a finite number"),
         (["model.head.age_max=inf"], r"model\.head\.age_max: Input should be a finite number"),

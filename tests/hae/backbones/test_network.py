@@ -127,7 +127,7 @@ def test_looking_for_regions_changes_nothing() -> None:
     backbone = Backbone("small_resnet").train()
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     state = torch.get_rng_state()
-    backbone.check_regions(32)
+    assert backbone.n_regions(32) == 4
     assert backbone.network.training
     assert all(module.training for module in backbone.network.modules())
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
@@ -143,4 +143,4 @@ def test_a_frozen_network_gives_regions_without_gradients() -> None:
 @pytest.mark.parametrize(("name", "size"), [("crossvit_tiny_240", 240), ("coat_tiny", 224)])
 def test_networks_without_regions_are_refused(name: str, size: int) -> None:
     with pytest.raises(InputError, match=f"backbone '{name}': gives no regions"):
-        Backbone(name, size=size).check_regions(size)
+        Backbone(name, size=size).n_regions(size)

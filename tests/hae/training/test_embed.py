@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from audit.errors import InputError
-from hae.config import AgeModelConfig
+from hae.config import AgeModelConfig, AggregatorConfig
 from hae.inference import CPU_CHUNK, chunk_size, view_tensor
 from hae.models.age import AgeModel
-from hae.training.embed import choose_views, embed
+from hae.training.embed import choose_views, embed, regions_of
 from hae.training.faces import Faces
 from hae.views import ViewParams, draw_views
 from tests.hae.training.toys import grey_faces
@@ -121,6 +121,24 @@ def test_other_inputs_have_another_file(model: AgeModel, tmp_path: Path, change:
         other.load_state_dict(model.state_dict())
     _, told = run(other, tmp_path, faces, recipe)
     assert told == [0, 3]
+    assert len(list(tmp_path.glob("*.npy"))) == 2
+
+
+def test_regions_are_those_of_each_view(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(
+        update={"size": 32, "aggregator": AggregatorConfig(name="han", cells=1)}
+    )
+    torch.manual_seed(0)
+    model, faces = AgeModel(config).eval(), FACES.take(np.arange(5))
+    found = embed(model, faces, drawn, VIEWS, "r", tmp_path, CPU, kind=regions_of(model))
+    assert found.shape == (5, VIEWS, 1, 128)
+    views = view_tensor(
+        config, torch.from_numpy(faces.pixels()), drawn(faces.sample.view(np.int64))
+    )
+    with torch.inference_mode():  # one place is the mean of the map, the features of this network
+        expected = model.features(views)[:, :, None]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=2e-3, atol=2e-3)
+    embed(model, faces, drawn, VIEWS, "r", tmp_path, CPU)
     assert len(list(tmp_path.glob("*.npy"))) == 2
 
 

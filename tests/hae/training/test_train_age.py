@@ -149,6 +149,35 @@ def test_aggregators_train_and_come_back(
     assert outputs["age_view_std"].max() > 0
 
 
+@pytest.mark.parametrize("name", ["ban", "han"])
+def test_stored_regions_are_those_of_the_images(table: Path, tmp_path: Path, name: str) -> None:
+    """What is judged in training is of stored features, the figures at the end are of images."""
+    many = ("model.backbone.frozen=true", "model.views.k=2", "embed_views=8", "model.size=32")
+    told = Told()
+    settings = (*SHORT, *many, "selection_views=2", f"model.aggregator.name={name}")
+    path = train_age(order(table, tmp_path / "b", *settings), told)
+    judged = [figures["distance"] for _, figures in told.steps if "distance" in figures]
+    metrics = read_checkpoint(path).header.metrics
+    assert metrics["mae"] == pytest.approx(judged[-1], abs=0.02)  # float16 keeps 11 bits
+    assert "embedding regions of the training faces" in told.stages
+
+
+def test_runs_share_what_a_frozen_backbone_saw(table: Path, tmp_path: Path, first: Path) -> None:
+    many = ("model.backbone.frozen=true", "model.views.k=2", "embed_views=8", "view_seed=5")
+    settings = (*SHORT, *many, f"model.backbone.init={first}", "validation=0.5")
+    cache = tmp_path / "cache"
+    for number, name in enumerate(["mean", "ban", "mlb", "han"]):
+        out, told = tmp_path / name, Told()
+        more = (f"model.aggregator.name={name}", "seed=0")
+        train_age(order(table, out, *settings, *more, cache=cache), told)
+        stored = sorted(path.name.split("-")[0] for path in cache.glob("*-*.npy"))
+        assert stored.count("features") == 2  # of the training and of the validation faces
+        assert stored.count("regions") == (0, 2, 2, 4)[number]  # plain faces, then each view
+    train_age(order(table, tmp_path / "e", *settings, "seed=1", cache=cache), Told())
+    stored = sorted(path.name.split("-")[0] for path in cache.glob("*-*.npy"))
+    assert stored.count("features") == 4  # other people are held out with another seed
+
+
 def test_hard_attention_is_the_same_every_time(table: Path, tmp_path: Path) -> None:
     # what it draws depends on the seed and the step, and its baseline is in the checkpoint
     settings = (*SHORT, "model.views.k=2", "model.aggregator.name=sat_hard")
