@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from audit.rows import Group, Number, Record, Subject, Verdict
+from audit.rows import About, Group, Number, Record, Verdict
 
 DIFF_SCHEMA: Literal["hae-audit/diff/1"] = "hae-audit/diff/1"
 READING = (
@@ -73,7 +73,7 @@ class AuditDiff(Record):
     """What changed between two records of one task, in a stable order."""
 
     schema_: Literal["hae-audit/diff/1"] = Field(default=DIFF_SCHEMA, alias="schema")
-    task: Subject
+    task: About
     reading: str = READING
     old: str = Field(description="the model of the older record")
     new: str

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from audit.policy import ALL, Kind
 from audit.result import FileHash
-from audit.rows import Group, Note, Number, Record, Subject, Verdict
+from audit.rows import About, Group, Note, Number, Record, Verdict
 from audit.verdict import LimitVerdict
 
 GATE_SCHEMA: Literal["hae-audit/gate/1"] = "hae-audit/gate/1"
@@ -106,7 +106,7 @@ class GateResult(Record):
     """What a gate found. It is passed if no finding failed."""
 
     schema_: Literal["hae-audit/gate/1"] = Field(default=GATE_SCHEMA, alias="schema")
-    task: Subject
+    task: About
     policy: GatePolicy
     record: Judged
     baseline: Judged | None = None

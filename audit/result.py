@@ -17,6 +17,7 @@ from audit.files import write_text
 from audit.policy import PolicyInfo
 from audit.record import read_record, record_text, rows_frame
 from audit.rows import (
+    About,
     Better,
     Concern,
     Count,
@@ -28,7 +29,6 @@ from audit.rows import (
     Number,
     Record,
     SliceRow,
-    Subject,
 )
 
 SCHEMA: Literal["hae-audit/audit/1"] = "hae-audit/audit/1"
@@ -148,7 +148,7 @@ class AuditResult(Record):
     """
 
     schema_: Literal["hae-audit/audit/1"] = Field(default=SCHEMA, alias="schema")
-    task: Subject
+    task: About
     run: RunInfo
     spec: Spec
     metrics: list[MetricRow]

@@ -13,7 +13,7 @@ Group = dict[str, str | None]
 """Attribute -> value; ``{}`` is everyone, ``None`` as a value means "unknown" (an empty cell)."""
 
 Task = Literal["age", "expression"]
-Subject = Literal["age", "expression", "data"]
+About = Literal["age", "expression", "data"]
 """What a record is about: a task of a model, or a data set before any model."""
 Better = Literal["lower", "higher", "zero", "none"]
 LabelSource = Literal["self_reported", "perceived", "predicted", "drawn", "unknown"]

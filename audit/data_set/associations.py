@@ -113,7 +113,8 @@ def association_rows(
 ) -> list[FairnessRow]:
     """How much a label tells of the group: each statistic beside its mean by chance, and a test.
 
-    p is the share of permutations that reach the value, the value itself counted as one.
+    p is the share of permutations that reach the value, the value itself counted as one. There is
+    none where a person lies in several of the groups: the people cannot be dealt out among them.
     """
     table = cross.table
     sizes = table.sum(axis=1)
@@ -124,6 +125,10 @@ def association_rows(
             for name in STATISTICS
         ]
     rows = []
+    several = int((np.bincount(cross.person) > 1).sum())
+    note = "biased_extreme" + (
+        f"; varies_within_subject: {several} of the people" if several else ""
+    )
     for name, formula in STATISTICS.items():
         value, drawn = float(formula(table)), chance.statistics[name]
         reached = int((drawn >= value * (1 - 1e-12)).sum())
@@ -133,9 +138,9 @@ def association_rows(
                 item.names,
                 value,
                 sizes,
-                "biased_extreme",
+                note,
                 null_expected=float(drawn.mean()),
-                p=(1 + reached) / (DRAWS + 1),
+                p=None if several else (1 + reached) / (DRAWS + 1),
             )
         )
     if len(sizes) <= MAX_DRAWN:

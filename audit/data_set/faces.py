@@ -47,6 +47,12 @@ class Faces:
     def __len__(self) -> int:
         return len(self.unit)
 
+    @property
+    def m_eff(self) -> float:
+        """(sum n_s)^2 / sum n_s^2 over the persons."""
+        photos = np.bincount(self.unit).astype(np.float64)
+        return float(photos.sum() ** 2 / (photos**2).sum())
+
     def grouped(self, names: tuple[str, ...]) -> tuple[Grouping, IntArray]:
         """The groups of some attributes, and the group of every face (n,)."""
         order = {

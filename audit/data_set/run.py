@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from audit.bands import bands_from_edges
-from audit.concerns import NO_SUBJECTS, source_warnings
+from audit.concerns import MIN_EFFECTIVE_SHARE, NO_SUBJECTS, source_warnings
 from audit.data_set.associations import (
     age_curves,
     age_overlap_rows,
@@ -32,53 +31,14 @@ from audit.data_set.copies import (
     shared_rows,
 )
 from audit.data_set.drift import age_drift, drift_rows
-from audit.data_set.faces import NO_GROUPS, Faces, faces_of, labels_in, with_ages
+from audit.data_set.faces import Faces
+from audit.data_set.prepare import Combination, DataOptions, Prepared, prepare
 from audit.data_set.reference import Reference, reference_concerns
 from audit.data_set.shares import evenness_rows, reference_rows, share_rows, shares_of, whole_row
 from audit.data_set.specs import CURVES, specs_of, statistic_specs
-from audit.errors import InputError
-from audit.groups import DEFAULT_ATTRIBUTES
-from audit.options import check_edges
 from audit.result import AttributeSpec, AuditResult, RunInfo, Spec
-from audit.rows import Concern, CurveRow, FairnessRow, LabelSource, MetricRow
-
-Combination = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """How a data set is audited.
-
-    ``by`` are attribute combinations such as ``gender,race`` (by default the usual ones that
-    exist, each alone), ``sources`` say who assigned an attribute, ``age_bands`` are edges in years
-    (by default the bands of the data, or decades).
-    """
-
-    by: Sequence[str] | None = None
-    sources: Mapping[str, str] | None = None
-    age_bands: Sequence[float] | None = None
-    max_cells: int = 20_000
-    n_boot: int = 1000
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A data set that was read and checked, and the other one beside it."""
-
-    place: str
-    faces: Faces
-    other: Faces | None
-    reference: Reference | None
-    labels: tuple[str, ...]
-    combinations: tuple[Combination, ...]
-    sources: Mapping[str, LabelSource]
-    options: DataOptions
-
-    @property
-    def every(self) -> tuple[Combination, ...]:
-        """The combinations, and each label alone."""
-        return tuple(dict.fromkeys([*self.combinations, *((name,) for name in self.labels)]))
+from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
+from audit.verdict import MIN_EFFECTIVE
 
 
 @dataclass(frozen=True)
@@ -138,33 +98,6 @@ def audit_data(
         frame, options or DataOptions(), reference=reference, against=against, place=place
     )
     return audit_prepared(prepared, copies=copies, shared=shared, run=run)
-
-
-def prepare(
-    frame: pd.DataFrame,
-    options: DataOptions,
-    *,
-    reference: Reference | None = None,
-    against: pd.DataFrame | None = None,
-    place: str = "data set",
-) -> Prepared:
-    """Read and check everything, before any long work; see :func:`audit_data`."""
-    check_edges(options.age_bands)
-    frame = with_ages(frame, place)
-    labels = labels_in(frame)
-    combinations = _combinations(frame, options.by, reference, place)
-    names = tuple(dict.fromkeys([*(n for c in combinations for n in c), *labels]))
-    faces = faces_of(frame, names, place, options.age_bands, options.max_cells)
-    return Prepared(
-        place=place,
-        faces=faces,
-        other=None if against is None else _other(against, names, options),
-        reference=reference,
-        labels=labels,
-        combinations=combinations,
-        sources=_sources(options.sources or {}, names),
-        options=options,
-    )
 
 
 def audit_prepared(
@@ -270,17 +203,6 @@ def _associated(prepared: Prepared, names: Combination, found: Found) -> None:
             found.curves.extend(age_curves(faces, item, group))
 
 
-def _other(against: pd.DataFrame, names: Sequence[str], options: DataOptions) -> Faces:
-    """The other data set, by the attributes that both have."""
-    against = with_ages(against, "--against")
-    read = [name for name in names if name in against.columns]
-    if not read:
-        raise InputError(
-            f"--against: has none of the columns {', '.join(names)}, so nothing can be compared"
-        )
-    return faces_of(against, read, "--against", options.age_bands, options.max_cells)
-
-
 def _drifted(prepared: Prepared, other: Faces, found: Found) -> None:
     """Drift of every combination that both data sets have."""
     for names in prepared.every:
@@ -291,55 +213,18 @@ def _drifted(prepared: Prepared, other: Faces, found: Found) -> None:
     found.fairness.extend(age_drift(prepared.faces, other))
 
 
-def _combinations(
-    frame: pd.DataFrame, by: Sequence[str] | None, reference: Reference | None, place: str
-) -> tuple[Combination, ...]:
-    usual = [name for name in DEFAULT_ATTRIBUTES if name in frame.columns]
-    wanted = [
-        tuple(part.strip() for part in text.split(",")) for text in (usual if by is None else by)
-    ]
-    for names in wanted:
-        _check_names(frame, names, "--by", place)
-    if reference is not None and {*reference.names} not in [{*names} for names in wanted]:
-        _check_names(frame, reference.names, "--reference", place)
-        wanted.append(reference.names)
-    return tuple(dict.fromkeys(wanted))
-
-
-def _check_names(frame: pd.DataFrame, names: Combination, option: str, place: str) -> None:
-    given = f"{option} {','.join(names)}"
-    if len({*names}) != len(names) or not all(names):
-        raise InputError(f"{given}: must name different attributes, separated by commas")
-    for name in names:
-        if name in NO_GROUPS:
-            raise InputError(f"{given}: {name} names faces and makes no groups; leave it out")
-        if name not in frame.columns:
-            have = [str(column) for column in frame.columns if column not in NO_GROUPS]
-            raise InputError(
-                f"{place}: {given}: no such column {name!r}; the data set has "
-                f"{', '.join(have) or 'no attribute'}"
-            )
-
-
-def _sources(sources: Mapping[str, str], names: Sequence[str]) -> dict[str, LabelSource]:
-    found: dict[str, LabelSource] = {}
-    known = get_args(LabelSource)
-    for name, source in sources.items():
-        if name not in names:
-            raise InputError(
-                f"--label-source {name}: is not audited; choose of {', '.join(names) or 'none'}"
-            )
-        if source not in known:
-            raise InputError(f"--label-source {name}={source}: must be one of {', '.join(known)}")
-        found[name] = source  # type: ignore[assignment]
-    return found
-
-
 def _concerns(faces: Faces, labels: Sequence[str]) -> list[Concern]:
     found = [] if faces.has_people else [NO_SUBJECTS]
     if not faces.has_ids:
         message = "no sample_id: intervals and p depend on the order of the rows"
         found.append(Concern(code="no_ids", severity="warning", message=message))
+    m, effective = len(faces.keys), faces.m_eff
+    if effective < MIN_EFFECTIVE or effective < MIN_EFFECTIVE_SHARE * m:
+        message = (
+            "intervals may be too narrow where photos are shared out unequally or people are few: "
+            f"{m:,} people, m_eff {effective:.1f}"
+        )
+        found.append(Concern(code="few_effective_subjects", severity="serious", message=message))
     if not labels:
         message = "there is neither age nor expression: no label is set beside the groups"
         found.append(Concern(code="no_labels", severity="warning", message=message))

@@ -110,14 +110,13 @@ def shares_of(counts: csr_array) -> Shares:
 
 def whole_row(faces: Faces) -> MetricRow:
     """All faces, so that the record says how many there are."""
-    photos = np.bincount(faces.unit).astype(np.float64)
     return MetricRow(
         metric="share",
         group={},
         value=1.0,
         n=len(faces),
         n_subjects=len(faces.keys),
-        m_eff=float(photos.sum() ** 2 / (photos**2).sum()),
+        m_eff=faces.m_eff,
         n_failed=0,
         n_unlabelled=0,
         note="descriptive",

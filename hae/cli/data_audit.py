@@ -57,8 +57,8 @@ def data_audit(
 
     Writes audit.json and report.html. What it finds is no error: it ends with 0.
     """
+    from audit.data_set.prepare import DataOptions
     from audit.data_set.reference import read_shares
-    from audit.data_set.run import DataOptions
     from audit.errors import InputError
     from audit.tables import file_hash
     from hae.cli.check import scanned

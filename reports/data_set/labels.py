@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import FairnessRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
-from reports.data_set.lookup import CHANCE, labels_of, statistic, statistics
+from reports.data_set.lookup import CHANCE, labels_of, notes_in, statistic, statistics
 from reports.figures import Grid, heat
 from reports.format import (
     combination_label,
@@ -60,7 +60,7 @@ def _overview(result: AuditResult, labels: list[str]) -> Table:
                 row = statistic(result, f"{metric}_{label}", names)
                 if row is None:
                     continue
-                note = None if row.note == "biased_extreme" else row.note
+                note = "; ".join(part for part in notes_in(row) if part != "biased_extreme")
                 lines.append([
                     Cell(combination_label(names), head=True), Cell(plain(label)), Cell(words),
                     Cell(number(row.value), row.value, mark_of(note, marks)),

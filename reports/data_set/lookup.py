@@ -60,6 +60,11 @@ def beside_chance(row: FairnessRow | None) -> str:
     return f"{number(row.value)}{chance}{p}"
 
 
+def notes_in(row: FairnessRow) -> list[str]:
+    """The notes of a row, each with its details."""
+    return row.note.split("; ") if row.note else []
+
+
 def extremes(rows: Sequence[MetricRow]) -> tuple[MetricRow, MetricRow] | None:
     """The rows with the least and the largest value."""
     valued = [(row.value, i) for i, row in enumerate(rows) if row.value is not None]

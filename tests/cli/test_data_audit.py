@@ -114,6 +114,17 @@ def test_a_table_of_labels(hae_audit: Command, tmp_path: Path) -> None:
     assert drifted.run.data == "a table of labels, without images; beside labels b"
 
 
+def test_people_across_the_splits_of_a_table(hae_audit: Command, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"subject_id": list("abcad"), "gender": list("ffmff"),
+                          "split": ["train"] * 3 + ["test"] * 2})  # fmt: skip
+    frame.to_csv(tmp_path / "labels.csv", index=False)
+    done = hae_audit("data", "audit", "labels.csv", *FAST)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 test faces (50.0 %) share a person with train" in done.stdout
+    found = record(tmp_path / "runs/labels")
+    assert rows(found, "shared_people") == [({"split": "test"}, 0.5)]
+
+
 def test_reference(hae_audit: Command, tmp_path: Path, faces: pd.DataFrame) -> None:
     shares = "gender,share\nfemale,1\nmale,1\n"
     (tmp_path / "ref.csv").write_text(shares, encoding="utf-8")

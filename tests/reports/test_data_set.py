@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from audit.data_set.copies import Copies, Shared
+from audit.data_set.prepare import DataOptions
 from audit.data_set.reference import Reference
-from audit.data_set.run import DataOptions, audit_data
+from audit.data_set.run import audit_data
 from audit.result import AuditResult
 from reports.data_set import SECTIONS
 from tests.reports.records import NASTY

@@ -11,15 +11,17 @@ import pandas as pd
 
 from audit.data_set.copies import Copies, Shared
 from audit.data_set.faces import with_ages
+from audit.data_set.prepare import DataOptions, prepare
 from audit.data_set.reference import Reference
-from audit.data_set.run import DataOptions, audit_prepared, prepare
+from audit.data_set.run import audit_prepared
 from audit.groups import DEFAULT_ATTRIBUTES
 from audit.result import AuditResult, RunInfo
 from audit.rows import Concern
-from hae.data.checks.counts import usable_rows
+from hae.data.checks.counts import people_of, usable_rows
 from hae.data.checks.images import Scan
 from hae.data.checks.run import shared_of
 from hae.data.core import Manifest
+from hae.data.splits.leaks import leaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,13 @@ def copies_in(manifest: Manifest, scan: Scan) -> Copies:
     )
 
 
+def _people_shared(frame: pd.DataFrame) -> tuple[Shared, ...]:
+    """Who is in several splits of a table without images, where people are known."""
+    if "sample_id" not in frame.columns:
+        frame = frame.assign(sample_id=[str(row) for row in range(len(frame))])
+    return leaks(frame) if people_of(frame) else ()
+
+
 def audit_listed(
     faces: Listed,
     options: DataOptions,
@@ -95,7 +104,7 @@ def audit_listed(
     other = None if against is None else against.frame
     prepared = prepare(frame, options, reference=reference, against=other, place=faces.label)
     copies: Copies | None = None
-    shared: Sequence[Shared] = ()
+    shared: Sequence[Shared] = _people_shared(frame)
     if manifest is not None:
         seen = None if scan is None else scan(manifest)
         copies = None if seen is None else copies_in(manifest, seen)

@@ -10,7 +10,8 @@ import pytest
 from scipy.stats.contingency import association
 from sklearn.metrics import mutual_info_score
 
-from audit.data_set.run import DataOptions, audit_data
+from audit.data_set.prepare import DataOptions
+from audit.data_set.run import audit_data
 from audit.rows import FairnessRow
 from tests.audit.data_set.looking import statistic
 
@@ -68,6 +69,14 @@ def test_photos_of_a_person_are_one_witness() -> None:
     assert v.null_expected > 0.05  # 1,200 independent faces would show 0.02
     clear = audit_data(told(60, 0.9, seed=4, photos=20), DataOptions(by=["gender"]))
     assert statistic(clear, "nmi_expression", "gender").p == pytest.approx(1 / 201)
+
+
+def test_no_p_where_people_are_in_several_groups() -> None:
+    frame = told(40, 0.5, seed=3, photos=2)
+    frame.loc[0, "gender"] = "m" if frame["gender"][0] == "f" else "f"
+    row = statistic(audit_data(frame, DataOptions(by=["gender"])), "nmi_expression", "gender")
+    assert (row.p, row.note) == (None, "biased_extreme; varies_within_subject: 1 of the people")
+    assert row.null_expected is not None
 
 
 @pytest.mark.slow

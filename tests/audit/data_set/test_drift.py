@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from audit.data_set.run import DataOptions, audit_data
+from audit.data_set.prepare import DataOptions
+from audit.data_set.run import audit_data
 from audit.errors import InputError
 from tests.audit.data_set.looking import metric, people, statistic
 

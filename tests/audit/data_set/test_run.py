@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from audit.data_set.copies import Copies, Shared
-from audit.data_set.run import DataOptions, audit_data
+from audit.data_set.prepare import DataOptions
+from audit.data_set.run import audit_data
 from audit.errors import InputError
 from audit.result import AuditResult
 from tests.audit.data_set.looking import metric, people
@@ -75,10 +76,19 @@ def test_people_across_splits() -> None:
 def test_without_labels_people_and_ids() -> None:
     result = audit_data(pd.DataFrame({"gender": list("ffm")}))
     codes = [warning.code for warning in result.warnings]
-    assert codes == ["no_subjects", "no_ids", "no_labels", "images_unread"]
+    assert codes == [
+        "no_subjects", "no_ids", "few_effective_subjects", "no_labels", "images_unread",
+    ]  # fmt: skip
     assert not [row for row in result.fairness if "nmi" in row.metric]
     empty = audit_data(pd.DataFrame({"gender": list("ffm"), "expression": None}))
     assert "no_labels" in [warning.code for warning in empty.warnings]
+
+
+def test_one_person_of_many_photos_is_told() -> None:
+    frame = pd.concat([people({"f": 1}, photos=500), people({"m": 30})])
+    said = [w for w in audit_data(frame).warnings if w.code == "few_effective_subjects"]
+    assert said[0].severity == "serious"
+    assert "31 people, m_eff 1.1" in said[0].message
 
 
 def test_ages_as_two_columns() -> None:

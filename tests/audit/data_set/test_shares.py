@@ -11,8 +11,9 @@ from scipy.stats import chi2, chisquare
 from statsmodels.stats.proportion import proportion_confint
 
 from audit.data_set.faces import faces_of
+from audit.data_set.prepare import DataOptions
 from audit.data_set.reference import Reference, read_shares
-from audit.data_set.run import DataOptions, audit_data
+from audit.data_set.run import audit_data
 from audit.data_set.shares import shares_of
 from audit.errors import InputError
 from tests.audit.data_set.looking import metric, people, statistic
@@ -144,7 +145,7 @@ def test_unknown_faces_are_counted_apart() -> None:
 def test_nothing_known_at_all() -> None:
     frame = people({"f": 3}).assign(gender=None)
     result = audit_data(frame, DataOptions(by=["gender"]))
-    assert [row for row in result.metrics if row.metric == "share"] == []
+    assert [row.group for row in result.metrics if row.metric == "share"] == [{}]
     assert statistic(result, "evenness", "gender").value is None
 
 
