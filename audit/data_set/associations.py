@@ -50,29 +50,31 @@ class Crossed:
     @property
     def table(self) -> FloatArray:
         """Faces by group and class, (G, K)."""
-        return self._summed(np.ones(len(self.group)))
+        return np.asarray((self._of_group @ self.counts).todense())
 
     @property
     def people(self) -> FloatArray:
         """People by group and class, (G, K)."""
         shown = self.counts.copy()
         shown.data = (shown.data > 0).astype(np.float64)
-        return np.asarray((self._of_group(np.ones(len(self.group))) @ shown).todense())
+        return np.asarray((self._of_group @ shown).todense())
 
     def replicates(self, seed: int, n_boot: int) -> FloatArray:
         """Tables under Poisson weights of the persons, (n_boot, G, K)."""
+        k = self.counts.shape[1]
+        cells = self.counts.tocoo()
+        at = (self.person[cells.row], self.group[cells.row] * k + cells.col)
+        of_cell = csr_array((cells.data, at), shape=(len(self.keys), self.n_groups * k)).T
         parts = []
         for start in range(0, n_boot, _CHUNK):
             weights = poisson_weights(self.keys, seed, start, min(_CHUNK, n_boot - start))
-            parts += [self._summed(row[self.person]) for row in weights]
-        return np.stack(parts)
+            parts.append((of_cell @ weights.T).T)
+        return np.concatenate(parts).reshape(n_boot, self.n_groups, k)
 
-    def _of_group(self, weight: FloatArray) -> csr_array:
+    @property
+    def _of_group(self) -> csr_array:
         n = len(self.group)
-        return csr_array((weight, (self.group, np.arange(n))), shape=(self.n_groups, n))
-
-    def _summed(self, weight: FloatArray) -> FloatArray:
-        return np.asarray((self._of_group(weight) @ self.counts).todense())
+        return csr_array((np.ones(n), (self.group, np.arange(n))), shape=(self.n_groups, n))
 
 
 def crossed(faces: Faces, item: Grouping, group: IntArray, label: Attribute) -> Crossed:

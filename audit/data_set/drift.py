@@ -131,10 +131,11 @@ def _distances(
         return float(tv_distance(p, q)), float(jensen_shannon(p, q))
 
     first = np.asarray(sides[0].counts.sum(axis=0)).ravel()
-    drawn = []
+    drawn, by_group = [], csr_array(counts.T)
     for draw in range(DRAWS):
-        chosen = np.argsort(uniforms(both, seed, draw), kind="stable")[:m]
-        drawn.append(apart(np.asarray(counts[chosen].sum(axis=0)).ravel()))
+        inside = np.zeros(len(both))
+        inside[np.argpartition(uniforms(both, seed, draw), m - 1)[:m]] = 1.0
+        drawn.append(apart(by_group @ inside))
     null = np.array(drawn)
     disjoint = not ((first > 0) & (sizes - first > 0)).any()
     rows = []

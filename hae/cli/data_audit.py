@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,7 +77,7 @@ def data_audit(
         raise InputError(f"--against-split {against_split}: goes with --against")
     mapping = pairs_of(map_, "--map", "OURS=THEIRS")
     faces = _listed(data, split, mapping)
-    place = out or RUNS / faces.label.replace(" ", "-")
+    place = out or RUNS / re.sub(r"[^\w.]+", "-", faces.label).strip("-")
     check_place(place)
     shares = None if reference is None else read_shares(reference)
     other = None if against is None else _listed(against, against_split, mapping)

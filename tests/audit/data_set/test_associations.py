@@ -10,8 +10,11 @@ import pytest
 from scipy.stats.contingency import association
 from sklearn.metrics import mutual_info_score
 
+from audit.data_set.associations import crossed
+from audit.data_set.faces import faces_of
 from audit.data_set.prepare import DataOptions
 from audit.data_set.run import audit_data
+from audit.hashing import poisson_weights
 from audit.rows import FairnessRow
 from tests.audit.data_set.looking import statistic
 
@@ -69,6 +72,24 @@ def test_photos_of_a_person_are_one_witness() -> None:
     assert v.null_expected > 0.05  # 1,200 independent faces would show 0.02
     clear = audit_data(told(60, 0.9, seed=4, photos=20), DataOptions(by=["gender"]))
     assert statistic(clear, "nmi_expression", "gender").p == pytest.approx(1 / 201)
+
+
+def test_replicates_weigh_persons() -> None:
+    """Every replicate is the table of the faces, each as often as its person is drawn."""
+    frame = told(30, 0.5, seed=6, photos=3)
+    frame.loc[5, "expression"] = "angry"
+    faces = faces_of(frame, ["gender", "expression"], "t")
+    cross = crossed(faces, *faces.grouped(("gender",)), faces.attributes["expression"])
+    weights = poisson_weights(faces.keys, 9, 0, 70)
+    found = cross.replicates(9, 70)
+    for i in (0, 1, 69):
+        drawn = pd.crosstab(
+            frame["gender"], frame["expression"], weights[i][faces.unit], aggfunc="sum"
+        )
+        assert found[i] == pytest.approx(drawn.fillna(0).to_numpy())
+    assert cross.people.sum(axis=1) == pytest.approx(
+        frame.groupby(["gender", "expression"])["subject_id"].nunique().groupby("gender").sum()
+    )
 
 
 def test_no_p_where_people_are_in_several_groups() -> None:
