@@ -61,7 +61,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """One or more panels under one caption, with the table of what they show."""
+    """One or more panels under one caption, with the table of what they show.
+
+    ``fold`` hides all of it under its title, until a reader asks for it.
+    """
 
     kind: ClassVar[str] = "figure"
     id: str
@@ -70,6 +73,7 @@ class Figure:
     panels: tuple[Panel, ...]
     table: Table
     size: Size = "full"
+    fold: bool = False
 
 
 @dataclass(frozen=True)

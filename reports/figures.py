@@ -130,9 +130,11 @@ def forest(
     layout["yaxis2"] = rows | {
         "ticktext": [plot_text(m.right) for m in marks], "overlaying": "y", "side": "right",
             }  # fmt: skip
-    layout["margin"] |= {"b": 80 if len(data) > 2 else 50, "r": 100}
+    # A mark that is more than a group is explained, even where all are alike.
+    explained = any(mark.role != "plain" and mark.value is not None for mark in marks)
+    layout["margin"] |= {"b": 80 if explained else 50, "r": 100}
     layout |= {"shapes": shapes, "annotations": annotations}
-    layout["showlegend"] = len(data) > 2
+    layout["showlegend"] = explained
     return {"data": data, "layout": layout}, 125 + ROW_HEIGHT * len(marks)
 
 
@@ -184,15 +186,22 @@ def lines(
     diagonal: bool = False,
     unit_square: bool = False,
     zero: bool = False,
+    top: float | None = None,
+    target: float | None = None,
 ) -> Spec:
-    """Lines with intervals; the first loud line gets the first colour and symbol, and so on."""
+    """Lines with intervals; the first loud line gets the first colour and symbol, and so on.
+
+    ``top`` ends an axis of y that begins at 0, so that panels can be compared; ``target`` is a
+    dotted line across.
+    """
     loud = [line for line in series if not (line.quiet or line.shade)]
     data = [trace for line in series if line.shade for trace in _shade(line)]
     data += [_line_trace(line, -1) for line in series if line.quiet]
     data += [_line_trace(line, i) for i, line in enumerate(loud)]
     layout = _layout(x_axis, y_axis)
-    layout["showlegend"] = len(series) > 1
-    layout["margin"] |= {"b": 80 if len(series) > 1 else 50}
+    named = sum(bool(line.name) for line in series)
+    layout["showlegend"] = named > 1
+    layout["margin"] |= {"b": 80 if named > 1 else 50}
     if diagonal:
         dotted = {"color": "var(--quiet)", "dash": "dot", "width": 1.5}
         ends = {"x0": 0, "y0": 0, "x1": 1, "y1": 1}
@@ -200,6 +209,11 @@ def lines(
     if unit_square:
         layout["xaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
         layout["yaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
+    if top is not None:
+        layout["yaxis"] |= {"range": [0, top]}
+    if target is not None:
+        dotted = {"color": "var(--mark-2)", "dash": "dot", "width": 1.5}
+        layout["shapes"] = [{"type": "line", "layer": "below", "line": dotted} | _across(target)]
     layout["yaxis"] |= {"zeroline": zero, "zerolinecolor": "var(--quiet)", "zerolinewidth": 2}
     return {"data": data, "layout": layout}
 
@@ -223,6 +237,33 @@ def _line_trace(line: Line, index: int) -> Spec:
     return trace
 
 
+def bars(
+    points: Sequence[Point], width: float, *, x_axis: str, y_axis: str, top: float, level: float
+) -> Spec:
+    """A histogram: bars from their left edge with intervals, and a dashed line at ``level``."""
+    shown = [(p, p.y) for p in points if p.y is not None]
+    error = _bars([(y, p.low, p.high) for p, y in shown], "var(--ink)")
+    trace: Spec = {
+        "type": "bar", "x": [p.x for p, _ in shown], "y": [y for _, y in shown], "offset": 0,
+        "width": width, "marker": {"color": "var(--heat-4)", "line": {"color": "var(--page)",
+                                                                     "width": 1}},
+        "error_y": error | {"thickness": 1.2, "width": 3},
+        "hovertext": [plot_text(p.hover, 160) for p, _ in shown], "hoverinfo": "text",
+    }  # fmt: skip
+    layout = _layout(x_axis, y_axis)
+    dashed = {"color": "var(--ink)", "dash": "dash", "width": 1.5}
+    layout["shapes"] = [{"type": "line", "line": dashed} | _across(level)]
+    layout["yaxis"] |= {"range": [0, top]}
+    layout["showlegend"] = False
+    layout["margin"] |= {"b": 50}
+    return {"data": [trace], "layout": layout}
+
+
+def _across(y: float) -> dict[str, Any]:
+    """The ends of a level line through the whole plot."""
+    return {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y, "yref": "y"}
+
+
 def _shade(line: Line) -> list[Spec]:
     """The area between low and high of a line: its lower edge, filled up to the upper one."""
     ends = [(p.x, p.low, p.high) for p in line.points if p.low is not None and p.high is not None]
@@ -233,7 +274,7 @@ def _shade(line: Line) -> list[Spec]:
     area = {"fill": "tonexty", "fillcolor": "var(--band)", "name": plot_text(line.name)}
     return [
         common | {"y": [low for _, low, _ in ends], "showlegend": False},
-        common | area | {"y": [high for _, _, high in ends]},
+        common | area | {"y": [high for _, _, high in ends], "showlegend": bool(line.name)},
     ]
 
 

@@ -19,6 +19,8 @@ from reports.blocks import Figure, Section
 
 PLAIN_JSON_BYTES = 1_000_000
 """A record above this size is embedded compressed, so that the page stays small."""
+PLAIN_FIGURES_BYTES = 500_000
+"""So are figures above this size."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,13 @@ def html_of(page: Page) -> str:
     There is no outside reference: scripts, styles, figures and the record itself are inside it, and
     its content policy forbids every request.
     """
-    record, encoding = _record(page.text)
+    record, encoding = _embedded(page.text, PLAIN_JSON_BYTES)
+    figures, figures_as = _embedded(_json(_specs(page.sections)), PLAIN_FIGURES_BYTES)
     script, plotly = _asset("report.js"), _plotly_source()
     return _environment().get_template("page.html.j2").render(
         page=page, style=Markup(_asset("style.css")), script=Markup(script),
         plotly=Markup(_packed_plotly()), hashes=[_hash(script), _hash(plotly)],
-        figures=_json(_specs(page.sections)), record=record, encoding=encoding,
+        figures=figures, figures_as=figures_as, record=record, encoding=encoding,
     )  # fmt: skip
 
 
@@ -68,8 +71,9 @@ def _packed_plotly() -> str:
     return pack(_plotly_source())
 
 
-def _record(text: str) -> tuple[Markup, str]:
-    if len(text) <= PLAIN_JSON_BYTES:
+def _embedded(text: str, most: int) -> tuple[Markup, str]:
+    """JSON as it stands in the page, and how it is written there."""
+    if len(text) <= most:
         return _escaped(text), "json"
     return Markup(pack(text)), "gzip+base64"
 
@@ -79,9 +83,8 @@ def _specs(sections: Sequence[Section]) -> dict[str, Any]:
     return {panel.id: panel.spec for figure in figures for panel in figure.panels}
 
 
-def _json(value: object) -> Markup:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _escaped(text)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _escaped(text: str) -> Markup:

@@ -99,16 +99,18 @@ def defined_by_age(result: AuditResult, attributes: Sequence[str]) -> bool:
     return any("regression_to_mean" in (row.note or "") for row in rows_of(result, attributes))
 
 
-def groups_in_order(result: AuditResult, attributes: Sequence[str], metric: str) -> list[Group]:
+def groups_in_order(
+    result: AuditResult, attributes: Sequence[str], metric: str, class_: str | None = None
+) -> list[Group]:
     """The groups of a combination, worst first, those too small to be tested and unknown ones last.
 
     Groups of age alone stay in the order of age.
     """
-    rows = [row for row in rows_of(result, attributes) if row.class_ is None]
     by_group: dict[tuple[str | None, ...], MetricRow] = {}
-    for row in rows:
+    for row in rows_of(result, attributes):
         key = tuple(row.group[name] for name in attributes)
-        if key not in by_group or row.metric == metric:
+        wanted = (row.metric, row.class_) == (metric, class_)
+        if wanted or (key not in by_group and row.class_ is None):
             by_group[key] = row
     keys = list(by_group)
     if list(attributes) == ["age"]:

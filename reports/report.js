@@ -56,12 +56,12 @@
     return { data: figure.data, layout };
   }
 
-  const specs = JSON.parse(byId("figure-specs").textContent);
+  let specs = {};
   const config = { displayModeBar: false, showTips: false, doubleClick: false, showAxisDragHandles: false };
 
   function draw(plot, limit) {
     const width = Math.floor(Math.min(plot.clientWidth, limit || Infinity));
-    if (!width || !specs[plot.id]) return null;
+    if (!width || !specs[plot.id] || plot.closest("details:not([open])")) return null;
     const { data, layout } = sized(plot, specs[plot.id], width);
     return window.Plotly.react(plot, data, layout, config);
   }
@@ -71,6 +71,16 @@
       await draw(plot);
       await new Promise((done) => setTimeout(done)); // let the reader scroll meanwhile
     }
+  }
+
+  // What is folded is drawn when it is opened.
+  function whenUnfolded() {
+    document.querySelectorAll("details.fold").forEach((details) => {
+      details.addEventListener("toggle", () => {
+        if (!details.open) return;
+        details.querySelectorAll(".plot").forEach((plot) => draw(plot));
+      });
+    });
   }
 
   function whenWidthChanges(action) {
@@ -130,10 +140,16 @@
     table.tBodies[0].append(...rows);
   }
 
+  // Large JSON is packed in the page.
+  async function embedded(id) {
+    const source = byId(id);
+    const packed = (source.dataset.encoding || "json") !== "json";
+    return packed ? unpack(source.textContent) : source.textContent;
+  }
+
   async function download() {
     const source = byId("audit-json");
-    const packed = source.dataset.encoding !== "json";
-    const text = packed ? await unpack(source.textContent) : source.textContent;
+    const text = await embedded("audit-json");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     link.download = source.dataset.file;
@@ -147,11 +163,14 @@
     document.querySelectorAll("table").forEach(sortable);
     let ready = false;
     forPrint(() => ready);
+    specs = JSON.parse(await embedded("figure-specs"));
     const script = document.createElement("script");
     script.textContent = await unpack(byId("plotly-source").textContent);
     document.head.append(script);
     await drawAll();
     ready = true;
+    whenUnfolded();
+    document.querySelectorAll("details.fold[open] .plot").forEach((plot) => draw(plot));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
     whenWidthChanges(drawAll);
     document.documentElement.dataset.figures = "drawn";

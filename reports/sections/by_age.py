@@ -8,7 +8,14 @@ from audit.result import AuditResult
 from reports.blocks import Block, Figure, Panel, Prose, Section, Size
 from reports.figures import lines
 from reports.format import combination_label, group_label
-from reports.sections.curves import MAX_PANELS, Curve, curves_of, line_of, points_table
+from reports.sections.curves import (
+    MAX_IN_SIGHT,
+    MAX_PANELS,
+    Curve,
+    curves_of,
+    line_of,
+    points_table,
+)
 from reports.words import level_words
 
 
@@ -83,4 +90,5 @@ def _figure(
         caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
     rows = points_table(f"{id}-table", full, curves, (_X, axis, ""), measure.unit)
     size: Size = "full" if not everyone else "half" if len(curves) <= 4 else "small"
-    return Figure(f"{id}-figure", full, caption, tuple(panels), rows, size)
+    fold = len(curves) > MAX_IN_SIGHT
+    return Figure(f"{id}-figure", full, caption, tuple(panels), rows, size, fold=fold)

@@ -18,7 +18,14 @@ from reports.format import (
     row_estimate,
 )
 from reports.lookup import groups_in_order, is_small, metric_row, unit
-from reports.sections.curves import MAX_PANELS, Curve, curves_of, line_of, points_table
+from reports.sections.curves import (
+    MAX_IN_SIGHT,
+    MAX_PANELS,
+    Curve,
+    curves_of,
+    line_of,
+    points_table,
+)
 from reports.words import by, level_words, mark_of
 
 _READING = (
@@ -189,7 +196,8 @@ def _curves(
     if len(binned) > MAX_PANELS:
         caption += f" The first {MAX_PANELS} of {len(binned)} groups are drawn."
     rows = points_table(f"{id}-table", title, binned, _HEADS, "")
-    return Figure(f"{id}-figure", title, caption, tuple(panels), rows, "small")
+    fold = len(binned) > MAX_IN_SIGHT
+    return Figure(f"{id}-figure", title, caption, tuple(panels), rows, "small", fold=fold)
 
 
 def _bare(line: Line) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audit.result import AuditResult
 from audit.rows import CurveRow, Group
@@ -12,6 +12,8 @@ from reports.figures import Line, Point
 from reports.format import count, estimate, group_label, number, plural
 
 MAX_PANELS = 16
+MAX_IN_SIGHT = 8
+"""Figures with a panel for each of more groups are folded away."""
 MAX_ROWS = 1000
 
 
@@ -23,15 +25,19 @@ class Curve:
     rows: tuple[CurveRow, ...]
 
 
-def curves_of(result: AuditResult, name: str) -> dict[tuple[str, ...], list[Curve]]:
-    """The curves of one name by the attributes of their groups; ``()`` is everyone.
+def curves_of(
+    result: AuditResult, name: str, class_: str | None = None
+) -> dict[tuple[str, ...], list[Curve]]:
+    """The curves of one name, or of one class, by the attributes of their groups.
+
+    ``()`` is everyone.
 
     Only the simplest groups of the record are drawn, single attributes as a rule: curves of
     intersections rest on too few faces to be read as curves.
     """
     points: dict[tuple[tuple[str, str | None], ...], list[CurveRow]] = {}
     for row in result.curves:
-        if row.name == name:
+        if row.name == name and class_ in (None, row.class_):
             points.setdefault(tuple(row.group.items()), []).append(row)
     arranged: dict[tuple[str, ...], list[Curve]] = {}
     for key, rows in points.items():
@@ -49,6 +55,19 @@ def line_of(curve: Curve, unit: str, *, quiet: bool = False) -> Line:
         if row.y is not None
     ]
     return Line(group_label(curve.group), points, quiet)
+
+
+def banded(rows: Sequence[CurveRow], name: str) -> list[Line]:
+    """A curve as a line inside the band of its intervals."""
+    points = [
+        Point(
+            float(row.x), float(row.y), row.low, row.high, f"{name}, {_hover(row.group, row, '')}"
+        )
+        for row in rows
+        if row.y is not None
+    ]
+    bare = [replace(point, low=None, high=None) for point in points]
+    return [Line("", points, shade=True), Line(name, bare)]
 
 
 def _hover(group: Group, row: CurveRow, unit: str) -> str:

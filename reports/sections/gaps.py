@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit.result import AuditResult
-from audit.rows import AggregateGap, Gap
+from audit.rows import AdjustedGap, AggregateGap, Gap
 from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (
@@ -48,7 +48,7 @@ def build(result: AuditResult) -> Section | None:
     left = MAX_ROWS
     for i, names in enumerate(result.spec.combinations):
         found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
-        rows = [gap for gap in found if not isinstance(gap, AggregateGap)]
+        rows = [gap for gap in found if not isinstance(gap, AggregateGap | AdjustedGap)]
         rows.sort(key=_untested)
         if not rows:
             continue

@@ -12,6 +12,7 @@ import pytest
 
 from audit.compare import compare
 from audit.result import AuditResult
+from reports import html as page_html
 from reports.comparison import write_comparison
 from reports.page import write_report
 from tests.reports.comparisons import tables
@@ -204,4 +205,31 @@ def test_specs_name_every_plot(browser: Any, files: dict[str, Path]) -> None:
     specs = json.loads(page.locator("#figure-specs").text_content())
     drawn = page.evaluate("[...document.querySelectorAll('.plot.js-plotly-plot')].map(p => p.id)")
     assert sorted(specs) == sorted(drawn)
+    page.context.close()
+
+
+def test_a_folded_figure_is_drawn_when_it_is_opened(browser: Any, tmp_path: Path) -> None:
+    write_report(age_record(groups={"tone": [str(i) for i in range(10)]}), tmp_path / "r.html")
+    page, said, _ = opened(browser, tmp_path / "r.html")
+    fold = page.locator("details.fold", has_text="Mean absolute error by true age: by tone")
+    assert fold.locator(".main-svg").count() == 0
+    fold.locator("summary").first.click()
+    drawn = "document.querySelectorAll('details.fold[open] .plot.js-plotly-plot').length === 10"
+    page.wait_for_function(drawn)
+    widths = fold.locator(".plot").evaluate_all("found => found.map(p => p.clientWidth)")
+    assert min(widths) > 100
+    assert said == []
+    page.context.close()
+
+
+def test_many_figures_are_packed_and_still_drawn(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_html, "PLAIN_FIGURES_BYTES", 10)
+    write_report(expression_record(), tmp_path / "r.html")
+    page, said, _ = opened(browser, tmp_path / "r.html")
+    assert page.locator("#figure-specs").get_attribute("data-encoding") == "gzip+base64"
+    plots = page.locator(".plot").count()
+    assert page.locator(".plot.js-plotly-plot").count() == plots > 0
+    assert said == []
     page.context.close()

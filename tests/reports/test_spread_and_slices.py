@@ -14,16 +14,9 @@ from reports.blocks import Figure, Table
 from reports.format import number
 from reports.sections import intersections, slices, spread
 from reports.sections.spread import _TWO
-from tests.audit.frames import age_table
 from tests.reports.records import NASTY, age_record, expression_record
-from tests.reports.sections_of import audited, section, shown_text, tables_of, text_of
+from tests.reports.sections_of import section, shown_text, tables_of, text_of
 from tests.reports.test_page import read
-
-
-@pytest.fixture(scope="module")
-def age() -> AuditResult:
-    by = ["gender", "race", "gender,race"]
-    return audited(age_table(3, 400, weights=False), task="age", by=by)
 
 
 def aggregate(kind: str, value: float | None, **more: Any) -> dict[str, Any]:
@@ -50,13 +43,15 @@ def slice_row(group: dict[str, str | None], gap: float | None, **more: Any) -> d
     return base | more
 
 
-def test_every_aggregate_of_the_record_is_shown_beside_its_chance_value(age: AuditResult) -> None:
+def test_every_aggregate_of_the_record_is_shown_beside_its_chance_value(
+    points: AuditResult,
+) -> None:
     kinds = ["sd_between", "tau2", "gini", "gei_between"]
-    rows = {(g.metric, tuple(g.attributes), g.kind): g for g in age.gaps if g.kind in kinds}
+    rows = {(g.metric, tuple(g.attributes), g.kind): g for g in points.gaps if g.kind in kinds}
     assert {kind for *_, kind in rows} == set(kinds)
-    shown = [line for table in tables_of(spread.build(age))[:-1] for line in table.rows]
+    shown = [line for table in tables_of(spread.build(points))[:-1] for line in table.rows]
     assert len(shown) == len({key[:2] for key in rows})
-    lead = tables_of(spread.build(age))[0]
+    lead = tables_of(spread.build(points))[0]
     lines = {(line[0].text, line[1].text): line[2:] for line in lead.rows}
     for names in ("gender", "race", "gender × race"):
         found = [rows["mae", tuple(names.split(" × ")), kind] for kind in kinds]
@@ -97,12 +92,12 @@ def test_no_aggregates_no_section() -> None:
     assert 'id="spread"' not in "".join(str(tag) for tag in read(with_gaps()).tags)
 
 
-def test_slices_say_what_was_found_and_what_was_confirmed(age: AuditResult) -> None:
-    assert age.slices
-    found = slices.build(age)
+def test_slices_say_what_was_found_and_what_was_confirmed(points: AuditResult) -> None:
+    assert points.slices
+    found = slices.build(points)
     table = next(b.table for b in found.blocks if isinstance(b, Figure))
-    assert len(table.rows) == len(age.slices)
-    for cells, row in zip(table.rows, age.slices, strict=True):
+    assert len(table.rows) == len(points.slices)
+    for cells, row in zip(table.rows, points.slices, strict=True):
         assert cells[1].sort == row.value
         assert cells[2].sort == row.gap
         assert cells[4].sort == row.p_adjusted
@@ -141,23 +136,25 @@ def test_no_search_no_section_and_none_found_says_so() -> None:
     assert "Searched: 12 slices" in text_of(slices.build(sliced()))
 
 
-def test_slices_hidden_for_publication_have_no_numbers(age: AuditResult) -> None:
-    hidden = suppress(age, 200)
+def test_slices_hidden_for_publication_have_no_numbers(points: AuditResult) -> None:
+    hidden = suppress(points, 200)
     assert all(row.gap is None and row.confirmed is None for row in hidden.slices)
     text = text_of(slices.build(hidden))
-    assert f"0 of {len(age.slices)} slice" in text
+    assert f"0 of {len(points.slices)} slice" in text
     assert "hidden for publication" in text
 
 
-def test_pooled_values_stand_beside_the_raw_ones(age: AuditResult) -> None:
-    rows = [r for r in age.metrics if r.metric == "mae" and r.pooled is not None]
+def test_pooled_values_stand_beside_the_raw_ones(points: AuditResult) -> None:
+    rows = [r for r in points.metrics if r.metric == "mae" and r.pooled is not None]
     assert rows
-    figure = next(b for b in intersections.build(age).blocks if isinstance(b, Figure))
+    figure = next(b for b in intersections.build(points).blocks if isinstance(b, Figure))
     assert [panel.title for panel in figure.panels] == ["Raw values", "Pooled values"]
     raw, pooled = (panel.spec["data"][0] for panel in figure.panels)
     assert (raw["zmin"], raw["zmax"]) == (pooled["zmin"], pooled["zmax"])
     assert raw["colorbar"]["title"]["text"] == "years, higher is worse"
-    assert text_of(intersections.build(age)).count("Tests and verdicts are of the raw values") == 1
+    assert (
+        text_of(intersections.build(points)).count("Tests and verdicts are of the raw values") == 1
+    )
     drawn = [z for line in pooled["z"] for z in line if z is not None]
     assert sorted(drawn) == sorted(row.pooled for row in rows)
     text = shown_text(figure.table)
@@ -184,7 +181,7 @@ def test_hostile_names_stay_text(name: str) -> None:
     assert "Worst slices" in reader.text[0]
 
 
-def test_the_page_has_the_sections_of_a_real_audit(age: AuditResult) -> None:
+def test_the_page_has_the_sections_of_a_real_audit(points: AuditResult) -> None:
     for id in ("spread", "slices", "intersections"):
-        assert section(age, id)
-    assert math.isfinite(age.slices[0].gap or math.nan)
+        assert section(points, id)
+    assert math.isfinite(points.slices[0].gap or math.nan)
