@@ -18,6 +18,7 @@ from tests.audit.frames import BY, age_table, expression_table, interval_table
 OPTIONS: dict[str, Any] = {"by": BY, "n_boot": 60, "min_n": 5}
 ROWWISE = {"brier_", "ecce_"}
 ADJUSTED = ("standardised_difference", "adjusted_difference", "kitagawa_mix", "kitagawa_rate")
+PERMUTATION = {"varies_within_subject", "no_permutation"}
 
 
 def bare_table(seed: int) -> pd.DataFrame:
@@ -47,7 +48,10 @@ def rows(result: AuditResult, table: str) -> dict[tuple[str, ...], dict[str, Any
         if table == "gaps" and row.kind in ADJUSTED:
             continue
         content = row.model_dump(by_alias=True)
-        content.pop("p_permutation", None)  # left out of a stream
+        if "p_permutation" in content:  # left out of a stream
+            del content["p_permutation"]
+            told = str(content["note"] or "").split("; ")
+            content["note"] = "; ".join(x for x in told if x not in PERMUTATION) or None
         names = ("metric", "name", "class", "kind", "group", "attributes", "a", "b")
         key = [str(content.get(name)) for name in names]
         if table == "curves":

@@ -10,6 +10,7 @@ from audit import AuditResult, audit, predictions_from_frame, units
 from audit.bands import DECADES
 from audit.collect import collect_table, table_bands
 from audit.metrics.age_features import age_layout
+from audit.rows import AdjustedGap
 from audit.simulate import person_errors
 from audit.units import BUCKETS, bucketed
 from tests.audit.frames import age_table, metric
@@ -57,6 +58,9 @@ def test_buckets_keep_sums_and_standard_errors() -> None:
         assert spread[1] / spread[0] == pytest.approx(1.0, abs=0.02), name
 
 
+JOINT = {"p_adjusted", "low_adjusted", "high_adjusted", "min_detectable"}  # by the bootstrap
+
+
 def test_more_than_2_14_persons_keep_exact_intervals_by_person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -74,8 +78,12 @@ def test_more_than_2_14_persons_keep_exact_intervals_by_person(
             assert (a.value, a.n, a.n_subjects) == (b.value, b.n, b.n_subjects)
             assert a.high - a.low == pytest.approx(b.high - b.low, abs=0.11)
     for a, b in zip(in_buckets.gaps, by_person.gaps, strict=True):
-        if a.method in {"cluster_t", "cluster_t (log)"}:
-            assert a == b
+        if isinstance(a, AdjustedGap) and a.low is not None:  # errors by bucket: 2^13 of them
+            assert a.value == pytest.approx(b.value, rel=1e-9)
+            assert a.high - a.low == pytest.approx(b.high - b.low, rel=0.05)
+        elif a.method in {"cluster_t", "cluster_t (log)"}:
+            first, second = a.model_dump(), b.model_dump()
+            assert {name for name in first if first[name] != second[name]} <= JOINT, (a, b)
     assert metric(in_buckets, "mae").n_subjects == 17_000
 
 

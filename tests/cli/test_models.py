@@ -122,18 +122,17 @@ def test_network_that_does_not_fit_is_one_line(hae_audit: Command, tmp_path: Pat
 def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     toy_model(tmp_path)
     toy_faces(tmp_path / "faces", 40)
-    code = (
-        "import hae.predict, time\n"
-        "from hae.cli import main\n"
-        "hae.predict.PART = 4\n"
+    quick = "import hae.predict, time\nfrom hae.cli import main\nhae.predict.PART = 4\n"
+    slow = (
         "inner = hae.predict._block\n"
-        "hae.predict._block = lambda *rest: (inner(*rest), time.sleep(0.2))[0]\n"
-        "main()\n"
+        "hae.predict._block = lambda *rest: (inner(*rest), time.sleep(2))[0]\n"
     )
     arguments = ["predict", "toy.toml", "--data", "manifest:faces/faces.csv", "--out", "p.parquet"]
     parts = tmp_path / "p.parquet.parts"
-    command = [sys.executable, "-c", code, *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    first, again = (
+        [sys.executable, "-c", f"{code}main()\n", *arguments] for code in (quick + slow, quick)
+    )
+    with subprocess.Popen(first, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not (parts / "part-000000.parquet").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -143,7 +142,7 @@ def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert "finished parts are kept" in error
     assert "Traceback" not in error
     assert not (tmp_path / "p.parquet").exists()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "p.parquet: 40 faces, 0 failed\n"
     assert not parts.exists()
