@@ -12,12 +12,13 @@ from torch import Tensor
 
 from hae.config import RunConfig
 from hae.heads.target import AgeTarget
-from hae.inference import AgeEstimates, chunk_size, estimate_faces, in_chunks, network_input
+from hae.inference import AgeEstimates, estimate_faces, network_input
 from hae.models.age import AgeModel
 from hae.models.neck import Seen
 from hae.training.batches import Batches, run_batches
-from hae.training.embed import Features, choose_views
+from hae.training.embed import choose_views
 from hae.training.faces import Faces
+from hae.training.stored import Stored, stored_estimates
 from hae.views import ViewParams, draw_views, first_views
 
 IntArray = npt.NDArray[np.int64]
@@ -25,16 +26,10 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Features of the training faces (n, V, d_b) and of the validation faces (m, K, d_b).
+    """The training faces in V views, and the validation faces in the K fixed ones."""
 
-    Where the aggregator uses regions also those: of the plain face (n, 1, r, c) and (m, 1, r, c),
-    or of each view, (n, V, r, c) and (m, K, r, c).
-    """
-
-    train: Features
-    validation: Features
-    train_regions: Features | None = None
-    validation_regions: Features | None = None
+    train: Stored
+    validation: Stored
 
 
 @dataclass(eq=False)
@@ -69,13 +64,10 @@ class AgeTask:
         else:
             n_views, k = self.config.embed_views, self.config.model.views.k
             chosen = choose_views(faces, rows, epoch, self.config.seed, n_views, k)
-            found = self.embedded.train[rows[:, None], chosen]
-            batch["features"] = torch.from_numpy(found.astype(np.float32))
-            regions = self.embedded.train_regions
-            if regions is not None:
-                each = self.config.model.aggregator.regions == "view"
-                seen = regions[rows[:, None], chosen] if each else regions[rows, 0]
-                batch["regions"] = torch.from_numpy(seen.astype(np.float32))
+            seen = self.embedded.train.of(rows, chosen)
+            batch["features"] = seen.features
+            if seen.regions is not None:
+                batch["regions"] = seen.regions
         return batch
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -110,21 +102,7 @@ class AgeTask:
         if self.embedded is None:
             faces = self.validation
             return estimate_faces(self.model, faces.pixels, len(faces), few, device)
-        stored, regions = self.embedded.validation, self.embedded.validation_regions
-        each = self.config.model.aggregator.regions == "view"
-
-        def seen(start: int, stop: int) -> Seen:
-            found = _on(stored[start:stop, :k], device)
-            if regions is None:
-                return Seen(found)
-            some = regions[start:stop, :k] if each else regions[start:stop, 0]
-            return Seen(found, _on(some, device))
-
-        return in_chunks(self.model, seen, len(self.validation), chunk_size(device))
-
-
-def _on(found: Features, device: torch.device) -> Tensor:
-    return torch.from_numpy(found.astype(np.float32)).to(device)
+        return stored_estimates(self.model, self.embedded.validation, device, k)
 
 
 def distance(estimates: AgeEstimates, faces: Faces) -> npt.NDArray[np.float32]:

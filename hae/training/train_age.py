@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -23,7 +20,6 @@ from hae.inference import AgeEstimates
 from hae.models.age import AgeModel
 from hae.training.age import AgeTask, Embedded
 from hae.training.batches import Plan
-from hae.training.embed import Features, Kind, ViewsOf, embed, features_of, regions_of
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.run import (
@@ -37,7 +33,8 @@ from hae.training.run import (
     provenance,
     stored,
 )
-from hae.views import ViewParams, draw_views, fixed_views, plain_view
+from hae.training.stored import store_views
+from hae.views import ViewParams, fixed_views, plain_view
 
 EXACT, BANDS = ("mae", "bias", "cs5"), ("band_distance", "within_band_accuracy")
 """Figures that a checkpoint keeps, by how the ages are known."""
@@ -115,54 +112,12 @@ def _embedded(
 ) -> Embedded:
     """Every face through the frozen backbone once: V views for training, the fixed K to judge."""
     config = order.config
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).eval()
-    many = config.model.views.model_copy(update={"k": config.embed_views})
-    seed = config.seed_of_views
-    recipe = json.dumps([many.model_dump(mode="json"), seed], sort_keys=True)
-
-    def drawn(keys: npt.NDArray[np.int64]) -> ViewParams:
-        return draw_views(torch.from_numpy(keys), many, seed=seed, epoch=0)
-
-    def both(what: str, own: ViewParams | None, kind: Kind) -> list[Features]:
-        """Of training and validation faces, seen through one fixed view or through their own."""
-        found = []
-        for name, faces, state in (
-            ("training", parts.train, order.states[0]),
-            ("validation", parts.validation, order.states[-1]),
-        ):
-            fixed = own or (views if name == "validation" else None)
-            text = f"drawn {recipe}" if fixed is None else f"fixed {_print_of(fixed)}"
-            found.append(
-                embed(
-                    model,
-                    faces,
-                    drawn if fixed is None else _always(fixed),
-                    config.embed_views if fixed is None else fixed.k,
-                    f"{text} {state}",
-                    order.cache,
-                    device,
-                    report.stage(f"embedding {what} of the {name} faces", len(faces)),
-                    kind,
-                )
-            )
-        return found
-
-    regions = config.model.aggregator.regions
-    found = both("views", None, features_of(model))
-    if regions != "none":
-        found += both("regions", plain_view() if regions == "face" else None, regions_of(model))
-    model.train()
-    return Embedded(*found)
-
-
-def _always(views: ViewParams) -> ViewsOf:
-    return lambda keys: views
-
-
-def _print_of(views: ViewParams) -> str:
-    parts = (views.theta, views.colour, views.box)
-    return sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
+    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    more = (config, order.cache, report.stage)
+    return Embedded(
+        store_views(model, parts.train, "training", order.states[0], None, *more),
+        store_views(model, parts.validation, "validation", order.states[-1], views, *more),
+    )
 
 
 def _temperature(found: AgeEstimates, faces: Faces, config: RunConfig) -> float:
