@@ -20,6 +20,11 @@ from hae.training.module import Training
 Tell = Callable[[int, dict[str, float]], object]
 """Told the step, and the figures of it: the loss, and those of a validation when there was one."""
 
+
+class NotFiniteError(InputError):
+    """Training left the numbers: a loss or a validation that is not finite."""
+
+
 _REMEDY = "lower optimizer.lr, or set optimizer.clip, and give another --out"
 
 
@@ -48,7 +53,7 @@ class Selection(Callback):
             logger.log_metrics({f"validation/{k}": v for k, v in figures.items()}, step)
         score = next(iter(figures.values()))
         if not math.isfinite(score):
-            raise InputError(f"the validation is not finite at step {step}; {_REMEDY}")
+            raise NotFiniteError(f"the validation is not finite at step {step}; {_REMEDY}")
         if score < self.best:
             self.best, self.best_step = score, step
             if trainer.is_global_zero:
@@ -104,7 +109,9 @@ class Telling(Callback):
             loss = float(outputs["loss"])  # of one of the accumulated batches, for its share
             # All processes stop at once: one that waited for another would wait for ever.
             if not trainer.strategy.reduce_boolean_decision(math.isfinite(loss)):
-                raise InputError(f"the loss is not finite at step {trainer.global_step}; {_REMEDY}")
+                raise NotFiniteError(
+                    f"the loss is not finite at step {trainer.global_step}; {_REMEDY}"
+                )
             self.tell(trainer.global_step, {"loss": loss * trainer.accumulate_grad_batches})
 
 

@@ -1,0 +1,1 @@
+"""Backbones x aggregators x seeds at equal budget: what helps on every backbone."""

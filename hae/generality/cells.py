@@ -1,0 +1,206 @@
+"""A cell of the grid: trained, judged on the test faces, recorded; a failure is a record too."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from audit.errors import InputError
+from audit.files import write_text
+from audit.hashing import text_keys
+from audit.result import FileHash
+from audit.tables import file_hash
+from hae.adapters.checkpoint import age_model
+from hae.checkpoint import Checkpoint, read_checkpoint
+from hae.config import Strict
+from hae.data.core import Manifest, state_hash
+from hae.generality.cache import claim, described
+from hae.generality.cost import Cost, cost_of
+from hae.generality.grid import Cell, label
+from hae.inference import AgeEstimates, FloatArray
+from hae.models.age import AgeModel
+from hae.parts import write_parquet
+from hae.training.callbacks import NotFiniteError
+from hae.training.faces import Faces, load_faces
+from hae.training.run import Order, Report
+from hae.training.stored import store_views, stored_estimates
+from hae.training.train_age import train_age, validation_metrics
+from hae.views import ViewParams
+
+RECORD, PREDICTIONS = "cell.json", "predictions.parquet"
+Status = Literal["done", "out_of_memory", "diverged", "refused", "failed"]
+
+
+class CellRecord(Strict):
+    """What became of a cell. ``metrics`` of the test faces, in years where they have a unit."""
+
+    key: str
+    backbone: str
+    aggregator: str
+    head: str
+    k: int
+    bin_width: float
+    seed: int
+    task: str
+    mode: Literal["frozen"] = "frozen"
+    status: Status
+    reason: str | None = None
+    metrics: dict[str, float]
+    best_step: int | None = None
+    cost: Cost | None = None
+    predictions: FileHash | None = None
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What all cells share: people to train, select and judge on, and where things lie."""
+
+    train: Manifest
+    validation: Manifest
+    test: Manifest
+    out: Path
+    cache: Path
+    versions: Mapping[str, str]
+
+
+def run_cell(cell: Cell, weights: Path | None, bench: Bench, report: Report) -> CellRecord:
+    """Run a cell, or read what it said when it was run before.
+
+    A record of another config, data or weights does not count; one of a failure is tried again. An
+    interrupted cell goes on where it stopped.
+
+    Parameters
+    ----------
+    weights : Path, optional
+        The backbone's, where it learned in a first stage.
+    """
+    folder = bench.out / cell.key
+    print_ = fingerprint(cell, weights, bench)
+    found = read_record(folder / RECORD)
+    if found is not None and found.status == "done" and found.fingerprint == print_:
+        return found
+    try:
+        worked = _worked(cell, weights, bench, folder, report)
+        record = CellRecord.model_validate(_named(cell, print_) | worked)
+    except (ValueError, MemoryError, RuntimeError, ArithmeticError) as error:
+        # what one cell cannot do must not cost the others; Ctrl-C and bugs in types go through
+        record = failed(cell, print_, error)
+    write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+    return record
+
+
+def failed(cell: Cell, print_: str, error: Exception) -> CellRecord:
+    """The record of a cell that could not be."""
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    told = {"status": status_of(error), "reason": reason, "metrics": {}}
+    return CellRecord.model_validate(_named(cell, print_) | told)
+
+
+def _named(cell: Cell, print_: str) -> dict[str, object]:
+    return {
+        "key": cell.key,
+        "backbone": cell.backbone.name,
+        "aggregator": label(cell.aggregator),
+        "head": cell.head,
+        "k": cell.k,
+        "bin_width": cell.bin_width,
+        "seed": cell.seed,
+        "task": cell.task,
+        "fingerprint": print_,
+    }
+
+
+def status_of(error: Exception) -> Status:
+    """What a failure is called."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "alloc" in str(error).lower():
+        return "out_of_memory"
+    if isinstance(error, NotFiniteError):
+        return "diverged"
+    return "refused" if isinstance(error, InputError) else "failed"
+
+
+def read_record(path: Path) -> CellRecord | None:
+    """A cell's record; None where there is none that can be read."""
+    try:
+        return CellRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def fingerprint(cell: Cell, weights: Path | None, bench: Bench) -> str:
+    """SHA-256 of all that a cell's numbers depend on, but for the versions."""
+    told = {
+        "config": cell.run_config().model_dump(mode="json"),
+        "weights": file_hash(weights).sha256 if weights else None,
+        "data": [state_hash(m) for m in (bench.train, bench.validation, bench.test)],
+    }
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _worked(
+    cell: Cell, weights: Path | None, bench: Bench, folder: Path, report: Report
+) -> dict[str, object]:
+    """Train, estimate the test faces, write both; what the record says of it."""
+    config = cell.run_config(str(weights) if weights else None)
+    order = Order(
+        train=bench.train,
+        validation=bench.validation,
+        config=config,
+        out=folder / "run",
+        cache=bench.cache,
+        init=None,
+        devices=1,
+        versions=bench.versions,
+    )
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    claim(bench.cache, described(config, weights))
+    start = time.perf_counter()
+    found = read_checkpoint(train_age(order, report))
+    seconds = time.perf_counter() - start
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    model = age_model(found, order.out)
+    faces, ages = _test_ages(model, found, bench, order, report)
+    frame = bench.test.frame.drop(columns="path")
+    frame["age_pred"] = _by_sample(frame["sample_id"].tolist(), faces, ages.age)
+    write_parquet(frame, folder / PREDICTIONS)
+    return {
+        "status": "done",
+        "metrics": validation_metrics(ages, faces),
+        "best_step": found.header.provenance.best_step,
+        "cost": cost_of(model, config.batch_size, seconds, peak),
+        "predictions": file_hash(folder / PREDICTIONS),
+    }
+
+
+def _test_ages(
+    model: AgeModel, found: Checkpoint, bench: Bench, order: Order, report: Report
+) -> tuple[Faces, AgeEstimates]:
+    """The readable test faces, and their estimates from stored views that cells share."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config = model.config
+    done = report.stage(f"faces of {bench.test.label}", len(bench.test))
+    faces = load_faces(bench.test, config.size, config.keep, order.cache, progress=done).faces
+    views = ViewParams(**found.part("views"))
+    state, run = state_hash(bench.test), found.header.config
+    seen = store_views(
+        model.to(device), faces, "test", state, views, run, order.cache, report.stage
+    )
+    return faces, stored_estimates(model, seen, device)
+
+
+def _by_sample(names: list[str], faces: Faces, ages: FloatArray) -> npt.NDArray[np.float64]:
+    """Estimates in the order of a table; NaN where the image could not be read."""
+    keys = text_keys(names, "sample")
+    place = np.searchsorted(faces.sample, keys).clip(0, len(faces) - 1)
+    return np.where(faces.sample[place] == keys, ages[place].astype(np.float64), np.nan)

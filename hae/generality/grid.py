@@ -1,0 +1,152 @@
+"""Which cells there are: one checked, frozen value, and the training run of each cell.
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hae.config import (
+    FACE_REGIONS,
+    AggregatorConfig,
+    AggregatorName,
+    BackboneConfig,
+    HeadName,
+    Positive,
+    RunConfig,
+    Strict,
+)
+
+CONTROL_OF: dict[str, AggregatorName] = {"views": "views_mlp", "regions": "regions_mlp"}
+FEWEST_VIEWS = 4
+"""Stored views per view of a cell, so that a face is seen through different ones."""
+
+
+class GridConfig(Strict):
+    """A grid of age models on frozen backbones.
+
+    ``base``: the run that all cells share; grid keys lie over it. ``backbones``: names, or names
+    with the first weights of each. Where these are ``random`` the backbone first learns ages from
+    one view in ``stage_one`` steps, on other people. ``aggregators``: names, or tables of their
+    keys. ``controls``: beside every aggregator of two streams the two with as many parameters.
+    ``ks``: views of a face; ``stored_views`` of every training face, at least four times the most.
+    """
+
+    base: RunConfig = RunConfig()
+    backbones: Annotated[tuple[BackboneConfig, ...], Field(min_length=1)]
+    aggregators: Annotated[tuple[AggregatorConfig, ...], Field(min_length=1)]
+    heads: Annotated[tuple[HeadName, ...], Field(min_length=1)] = ("hierarchical",)
+    ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (4,)
+    bin_widths: Annotated[tuple[float, ...], Field(min_length=1)] = (1.0,)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1)
+    stored_views: Positive = 16
+    controls: bool = True
+    stage_one: Positive = 1000
+
+    @model_validator(mode="after")
+    def _whole(self) -> GridConfig:
+        for name in ("backbones", "aggregators", "heads", "ks", "bin_widths", "seeds"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: one is named twice; name each once")
+        names = [backbone.name for backbone in self.backbones]
+        if len(set(names)) < len(names):
+            raise ValueError("backbones: two have one name; a grid tells them apart by it")
+        most = max(self.ks)
+        if self.stored_views < FEWEST_VIEWS * most:
+            raise ValueError(
+                f"stored_views is {self.stored_views}, must be at least {FEWEST_VIEWS * most}, "
+                f"{FEWEST_VIEWS} for each of {most} views"
+            )
+        for cell in cells(self):  # a cell that cannot be is said before the first one runs
+            cell.run_config()
+        return self
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model of the grid."""
+
+    base: RunConfig
+    stored_views: int
+    backbone: BackboneConfig
+    aggregator: AggregatorConfig
+    head: HeadName
+    k: int
+    bin_width: float
+    seed: int
+    task: Literal["age"] = "age"
+
+    @property
+    def key(self) -> str:
+        """Its name, and that of its folder; settings beside the name are told by a hash.
+
+        Examples
+        --------
+        >>> Cell(RunConfig(), 16, BackboneConfig(), AggregatorConfig(), "corn", 4, 1.0, 2).key
+        'resnet50-sae-corn-k4-w1-s2'
+        """
+        return (
+            f"{self.backbone.name}-{label(self.aggregator)}-{self.head}-k{self.k}"
+            f"-w{self.bin_width:g}-s{self.seed}"
+        )
+
+    def run_config(self, weights: str | None = None) -> RunConfig:
+        """The training run: base with this cell's keys over it, on the frozen backbone.
+
+        ``weights``: file of what the backbone has learned; default: those that it names.
+        """
+        base = self.base.model_dump(mode="json")
+        own = self.aggregator.model_dump(mode="json")
+        k = 1 if self.aggregator.name == "single" else self.k
+        model = base["model"]
+        frozen = self.backbone.model_dump(mode="json") | {"frozen": True}
+        model["backbone"] = frozen if weights is None else frozen | {"init": weights}
+        model["aggregator"] = own
+        model["head"] |= {"name": self.head, "bin_width": self.bin_width}
+        model["views"]["k"] = k
+        more = {
+            "name": self.key,
+            "seed": self.seed,
+            "embed_views": self.stored_views,
+            "view_seed": base["view_seed"] or 0,
+            "selection_views": k,
+        }
+        return RunConfig.model_validate(base | more)
+
+
+def label(aggregator: AggregatorConfig) -> str:
+    """An aggregator's name, a control with its partner's.
+
+    Examples
+    --------
+    >>> label(AggregatorConfig(name="views_mlp", partner="ban"))
+    'views_mlp.ban'
+    """
+    partner = f".{aggregator.partner}" if aggregator.partner else ""
+    return f"{aggregator.name}{partner}"
+
+
+def with_controls(grid: GridConfig) -> tuple[AggregatorConfig, ...]:
+    """The grid's aggregators, those of two streams followed by their two controls."""
+    found: dict[str, AggregatorConfig] = {}
+    for aggregator in grid.aggregators:
+        found.setdefault(label(aggregator), aggregator)
+        if grid.controls and aggregator.name in FACE_REGIONS and aggregator.partner is None:
+            for name in CONTROL_OF.values():
+                control = aggregator.model_copy(update={"name": name, "partner": aggregator.name})
+                found.setdefault(label(control), control)
+    return tuple(found.values())
+
+
+def cells(grid: GridConfig) -> Iterator[Cell]:
+    """All cells, those of a backbone in a row: they share what it saw."""
+    axes = (grid.backbones, grid.ks, with_controls(grid), grid.heads, grid.bin_widths, grid.seeds)
+    for backbone, k, aggregator, head, width, seed in product(*axes):
+        yield Cell(grid.base, grid.stored_views, backbone, aggregator, head, k, width, seed)

@@ -1,0 +1,136 @@
+"""The whole grid: every backbone learns once, then cell after cell on what it saw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from audit.errors import InputError
+from audit.files import write_text
+from hae.config import BackboneConfig, RunConfig
+from hae.data.core import Manifest
+from hae.generality.cells import Bench, CellRecord, failed, run_cell
+from hae.generality.grid import GridConfig, cells
+from hae.inference import AgeEstimates
+from hae.training.faces import Faces, check_apart, load_faces
+from hae.training.run import Order, Report
+from hae.training.train_age import train_age, validation_metrics
+
+CELLS = "cells.json"
+Tell = Callable[[CellRecord], object]
+"""Told of each cell that is finished."""
+
+
+def run_grid(
+    grid: GridConfig, bench: Bench, others: Manifest | None, report: Report, tell: Tell
+) -> list[CellRecord]:
+    """Run every cell, or find it; write ``cells.json`` with all records, in the grid's order.
+
+    Beside them stand the figures of the best constant on the test faces.
+
+    A backbone that cannot learn costs its own cells only.
+
+    Parameters
+    ----------
+    others : Manifest, optional
+        People whom backbones without weights learn ages from; not those of ``bench``.
+
+    Raises
+    ------
+    InputError
+        The parts share people, or a backbone has no weights and nobody to learn from.
+    """
+    needy = [backbone.name for backbone in grid.backbones if backbone.init == "random"]
+    if needy and others is None:
+        raise InputError(
+            f"backbone {needy[0]!r}: has no weights and nobody to learn from; name its init, or "
+            "data of other people"
+        )
+    train, _, test, *_ = checked_faces(grid.base, bench, others if needy else None)
+    constant = best_constant(train, test)
+    records: list[CellRecord] = []
+    learned: dict[str, Path | Exception | None] = {}
+    for cell in cells(grid):
+        name = cell.backbone.name
+        if name not in learned:
+            learned[name] = _weights(grid, cell.backbone, bench, others, report)
+        found = learned[name]
+        if isinstance(found, Exception):
+            record = failed(cell, "-", found)
+        else:
+            record = run_cell(cell, found, bench, report)
+        tell(record)
+        records.append(record)
+    rows = [record.model_dump(mode="json") for record in records]
+    table = {"constant": constant, "cells": rows}
+    write_text(bench.out / CELLS, json.dumps(table, indent=1) + "\n")
+    return records
+
+
+def best_constant(train: Faces, test: Faces) -> dict[str, float]:
+    """Figures of the test faces for the one age that is nearest to the training faces, in years.
+
+    It has the least mean distance to their ages or bands: the median where ages are exact.
+    """
+    ends = np.unique(np.concatenate([train.low, train.high]))
+    ends = ends[np.isfinite(ends)]
+    below = np.array([np.maximum(train.low - age, 0).mean() for age in ends])
+    above = np.array([np.maximum(age - train.high, 0).mean() for age in ends])
+    age = np.full(len(test), ends[np.argmin(below + above)], dtype=np.float32)
+    return validation_metrics(AgeEstimates(age, np.zeros_like(age), None), test)
+
+
+def checked_faces(base: RunConfig, bench: Bench, others: Manifest | None) -> list[Faces]:
+    """Faces of training, validation, test and of the first stage.
+
+    Raises
+    ------
+    InputError
+        Two of these share people.
+    """
+    model, cache = base.model, bench.cache
+    parts = [bench.train, bench.validation, bench.test, *([others] if others else [])]
+    faces = [load_faces(part, model.size, model.keep, cache).faces for part in parts]
+    for i, first in enumerate(faces):
+        for second, manifest in zip(faces[i + 1 :], parts[i + 1 :], strict=True):
+            check_apart(first, second, manifest)
+    return faces
+
+
+def _weights(
+    grid: GridConfig,
+    backbone: BackboneConfig,
+    bench: Bench,
+    others: Manifest | None,
+    report: Report,
+) -> Path | Exception | None:
+    """The file of what a backbone learned, here from one view of other people, or before.
+
+    None for published weights.
+    """
+    if backbone.init != "random" or others is None:
+        named = Path(backbone.init).expanduser()
+        return named if named.is_file() else None
+    base = grid.base.model_dump(mode="json")
+    base["model"] |= {"backbone": backbone.model_dump(mode="json") | {"frozen": False}}
+    base["model"]["aggregator"] = {"name": "single"}
+    base["model"]["views"]["k"] = 1
+    base["optimizer"]["warmup"] = min(base["optimizer"]["warmup"], grid.stage_one // 10)
+    more = {"embed_views": 0, "selection_views": 1, "steps": grid.stage_one}
+    order = Order(
+        train=others,
+        validation=None,
+        config=RunConfig.model_validate(base | more | {"name": f"{backbone.name}-first"}),
+        out=bench.out / f"{backbone.name}-first",
+        cache=bench.cache,
+        init=None,
+        devices=1,
+        versions=bench.versions,
+    )
+    try:
+        return train_age(order, report)
+    except (ValueError, MemoryError, RuntimeError) as error:
+        return error

@@ -1,0 +1,73 @@
+"""Which cells a grid has, and what each of them trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit.configs import checked
+from audit.errors import InputError
+from hae.generality.grid import GridConfig, cells, label, with_controls
+
+BASE = {
+    "steps": 6,
+    "optimizer": {"warmup": 2},
+    "model": {"size": 32, "embedding": 16, "aggregator": {"layers": 1}},
+}
+
+
+def grid(**more: Any) -> GridConfig:
+    content = {
+        "base": BASE,
+        "backbones": [{"name": "small_resnet"}, {"name": "lcnet_050"}],
+        "aggregators": [{"name": "mean"}, {"name": "single"}, {"name": "ban"}],
+    }
+    return checked(GridConfig, content | more, "here")
+
+
+def test_every_cell_once_and_those_of_a_backbone_in_a_row() -> None:
+    found = list(cells(grid(ks=[2, 4], seeds=[0, 1, 2])))
+    # 2 backbones, 2 K, 3 seeds, and mean, single, ban with its two controls
+    assert len(found) == 2 * 2 * 3 * 5
+    assert len({cell.key for cell in found}) == len(found)
+    assert [cell.backbone.name for cell in found] == ["small_resnet"] * 30 + ["lcnet_050"] * 30
+
+
+def test_controls_stand_beside_two_streams() -> None:
+    names = [label(aggregator) for aggregator in with_controls(grid())]
+    assert names == ["mean", "single", "ban", "views_mlp.ban", "regions_mlp.ban"]
+    assert len(with_controls(grid(controls=False))) == 3
+
+
+def test_a_cell_is_base_with_its_own_keys() -> None:
+    found = {(c.key, c.seed): c.run_config("w.safetensors") for c in cells(grid(seeds=[3]))}
+    config = found["small_resnet-ban-hierarchical-k4-w1-s3", 3]
+    assert config.model.backbone.frozen
+    assert config.model.backbone.init == "w.safetensors"
+    assert config.model.aggregator.name == "ban"
+    assert (config.model.views.k, config.selection_views) == (4, 4)
+    assert (config.seed, config.seed_of_views, config.steps) == (3, 0, 6)
+    single = found["small_resnet-single-hierarchical-k4-w1-s3", 3]
+    assert (single.model.views.k, single.embed_views) == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"aggregators": [{"name": "bann"}]}, r"aggregators\.0\.name: Input should be 'ban', "),
+        ({"aggregators": []}, "aggregators: Tuple should have at least 1 item"),
+        ({"ks": [8]}, "stored_views is 16, must be at least 32, 4 for each of 8 views"),
+        ({"seeds": [1, 1]}, "seeds: one is named twice"),
+        ({"backbones": [{"name": "a"}, {"name": "a", "init": "timm"}]}, "two have one name"),
+        ({"heads": ["tree"]}, r"heads\.0: Input should be 'hierarchical'"),
+        (
+            {"aggregators": [{"name": "sae", "heads": 3}]},
+            "embedding 16 must be a multiple of heads 3",
+        ),
+        ({"backbone": []}, "unknown key 'backbone'; did you mean 'backbones'"),
+    ],
+)
+def test_what_is_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        grid(**more)
