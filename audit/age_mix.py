@@ -33,6 +33,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 YEARS, BANDS = ("mae", "bias"), ("within_band_accuracy", "band_distance")
 GATES = ("gate_fpr", "gate_fnr")
+_SINGLE = "one_subject: in one of the strata"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,10 +186,10 @@ def _one_sided(mix: Mix, pairs: Pairs) -> list[str | None]:
     a, b = mix.bottom[pairs.i] > 0, mix.bottom[pairs.j] > 0
     if (mix.pool > 0).sum() < 2:
         return ["one_stratum"] * len(pairs)
-    single = (mix.m[pairs.i] == 1) | (mix.m[pairs.j] == 1)
+    single = ((mix.m[pairs.i] == 1) | (mix.m[pairs.j] == 1)).any(axis=1)
     return [
-        f"no_overlap: {one} strata in one group only" if one else "one_subject" if s else None
-        for one, s in zip((a != b).sum(axis=1), single.any(axis=1), strict=True)
+        f"no_overlap: {one} strata in one group only" if one else _SINGLE if s else None
+        for one, s in zip((a != b).sum(axis=1), single, strict=True)
     ]
 
 
@@ -200,7 +201,7 @@ def _estimated(
     sides = (mix.top[pairs.i], mix.bottom[pairs.i], mix.top[pairs.j], mix.bottom[pairs.j])
     s = Strata(*sides, pool)
     bad = np.array([(note or "").startswith(("no_overlap", "one_stratum")) for note in notes])
-    bare = np.array([note == "one_subject" for note in notes])
+    bare = np.array([note == _SINGLE for note in notes])
     value = np.where(bad, np.nan, contrast(s))
     by_sum = slopes(contrast, s)
     factor = np.sqrt(mix.m / np.maximum(mix.m - 1, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -19,9 +20,11 @@ from reports.format import (
     note_words,
     number,
     plural,
+    row_estimate,
     unit_word,
 )
 from reports.lookup import headline, metric_row, unit
+from reports.sections.challenge import SIDES, target_words
 
 MARKS = {"serious": "[bold]serious[/]", "warning": "warning", "info": "note"}
 """Severities, the worst first, and what stands before their messages."""
@@ -35,6 +38,8 @@ def print_summary(result: AuditResult, out: Path) -> None:
     gaps = worst_and_best(result)
     if gaps:
         console.print(_table(result, gaps))
+    for line in _gates(result):
+        console.print(escape(line))
     order = list(MARKS)
     for warning in sorted(result.warnings, key=lambda found: order.index(found.severity)):
         where = f" ({warning.where})" if warning.where else ""
@@ -68,7 +73,13 @@ def _overall(result: AuditResult) -> str:
 
 def _table(result: AuditResult, gaps: list[RangeGap]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("by", "worst", "best", "difference [95 %]"):
+    stated = dict.fromkeys(
+        f"verdict at ±{number(gap.margin, unit(result, gap.metric))}"
+        for gap in gaps
+        if gap.verdict is not None and gap.margin is not None
+    )
+    last = ["difference [95 %]", *stated]
+    for name in ("by", "worst", "best", "\n".join(last)):
         table.add_column(name, overflow="fold")
     for gap in gaps:
         by = escape(" x ".join(gap.attributes))
@@ -77,8 +88,27 @@ def _table(result: AuditResult, gaps: list[RangeGap]) -> Table:
             continue
         measure = unit(result, gap.metric)
         difference = estimate(gap.value, gap.low, gap.high, measure)
+        if gap.verdict is not None:
+            difference += f"\n{gap.verdict}"
         table.add_row(by, _group(result, gap.a), _group(result, gap.b), difference)
     return table
+
+
+def _gates(result: AuditResult) -> Iterator[str]:
+    """Both errors of every age gate, and the challenge age that keeps to the target."""
+    for gate in result.spec.gates:
+        found = [(side, metric_row(result, name, {}, gate)) for name, side in SIDES]
+        shown = [
+            f"{side} {row_estimate(row, '')} (n {count(row.n)})"
+            if row.value is not None
+            else f"{side} not known: {note_words(row.note)}"
+            for side, row in found
+            if row is not None
+        ]
+        yield f"gate {gate}: {'; '.join(shown)}"
+    for legal in dict.fromkeys(gate.split(":")[0] for gate in result.spec.gates):
+        if metric_row(result, "challenge_age_every_group", {}, legal) is not None:
+            yield f"legal age {legal}: {target_words(result, legal)}"
 
 
 def _group(result: AuditResult, group: Group) -> str:

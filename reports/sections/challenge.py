@@ -131,10 +131,10 @@ def _target(result: AuditResult, legal: str) -> list[Block]:
     rows = [r for r in result.metrics if r.metric == "challenge_age" and r.class_ == legal]
     if not rows:
         return []
-    return [Prose((_sentence(result, legal),)), _least(result, legal, rows)]
+    return [Prose((target_words(result, legal),)), _least(result, legal, rows)]
 
 
-def _sentence(result: AuditResult, legal: str) -> str:
+def target_words(result: AuditResult, legal: str) -> str:
     """Which challenge age keeps to the target in every group, as the record has it."""
     target = number(result.spec.gate_target)
     row = metric_row(result, "challenge_age_every_group", {}, legal)

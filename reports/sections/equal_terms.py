@@ -27,13 +27,19 @@ from reports.words import by, interval_words, level_words, mark_of, verdict_word
 MAX_PAIRS = 8
 MAX_ROWS = 600
 _READING = (
-    "Groups differ in what they are made of. Where errors grow with age, older people seem to be "
-    "served worse whatever the model does to them. Here both groups of a pair are given the same "
+    "Groups differ in what they are made of. {why} Here both groups of a pair are given the same "
     "mix. Standardised differences weight every {stratum} alike for both: as it occurs among "
     "everyone, in equal shares, or as a given mix says.{regression} Mix and rate are the two parts "
     "of the difference as it is, and add up to it: the first comes from what the groups are made "
     "of, the second from how they are served."
 )
+_WHY = {
+    "age": "Where errors grow with age, a group of older people seems to be served worse whatever "
+    "the model does to them.",
+    "expression": "Some expressions are harder to tell than others, and a group that shows more of "
+    "them seems to be served worse.",
+}
+_STRATA = {"age": "age band", "expression": "expression"}
 _REGRESSION = (
     " Adjusted differences come from a regression on the age and on the other audited attributes."
 )
@@ -79,15 +85,19 @@ def build(result: AuditResult) -> Section | None:
         blocks.append(Heading(f"equal-{i}", by(list(names))))
         if (lead, None) in found:
             blocks.append(_figure(result, list(names), lead, found[lead, None], f"equal-{i}"))
-        caption = f"{combination_label(names)}: all metrics on equal terms"
-        blocks.append(_table(result, found, f"equal-{i}-all", caption, fold=True))
+        if set(found) != {(lead, None)}:
+            caption = f"{combination_label(names)}: all metrics on equal terms"
+            blocks.append(_table(result, found, f"equal-{i}-all", caption, fold=True))
     return Section("equal-terms", "Differences on equal terms", tuple(blocks))
 
 
 def _reading(result: AuditResult, rows: Sequence[AdjustedGap]) -> str:
     regression = any(row.kind == "adjusted_difference" for row in rows)
-    stratum = "age band" if result.task == "age" else "expression"
-    return _READING.format(stratum=stratum, regression=_REGRESSION if regression else "")
+    return _READING.format(
+        why=_WHY[result.task],
+        stratum=_STRATA[result.task],
+        regression=_REGRESSION if regression else "",
+    )
 
 
 def _sides(gap: Gap) -> Sides:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from audit.result import AuditResult
 from audit.rows import AdjustedGap, AggregateGap, Gap
-from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
+from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (
     combination_label,
     count,
     estimate,
     group_label,
+    interval,
     metric_label,
     metric_title,
     note_codes,
@@ -34,8 +35,9 @@ _ROLES: dict[str | None, Role] = {
 }
 _READING = (
     "A difference is the value of the first group minus that of the second. p is the inversion of "
-    "the printed interval, p adjusted holds for all differences of the family together. A "
-    "difference whose interval includes 0 is neither shown nor ruled out."
+    "the interval beside the value; p adjusted and the interval for the family hold for all "
+    "differences of the family together, and a gap is what lies wholly outside the margin with the "
+    "latter. A difference whose interval includes 0 is neither shown nor ruled out."
 )
 
 
@@ -133,7 +135,8 @@ def _table(
     cut = len(gaps) - len(rows)
     more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
     columns = (
-        "metric", "kind", "first or worst", "second or best", "value [interval]", "debiased",
+        "metric", "kind", "first or worst", "second or best", "value [interval]",
+        Column("interval for the family", numeric=True), "debiased",
         "verdict", "margin", "p", "p adjusted", "p permutation", "least detectable",
         "people first", "people second",
     )  # fmt: skip
@@ -152,6 +155,7 @@ def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
         Cell("" if a is None else group_label(a)),
         Cell(rest if b is None else group_label(b)),
         Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
+        Cell(interval(gap.low_adjusted, gap.high_adjusted, u)),
         _optional(getattr(gap, "debiased", None), u),
         Cell(gap.verdict or ""),
         _optional(gap.margin, u),

@@ -9,13 +9,13 @@ from reports.figures import MARKS, Mark, Role, forest, lines
 from reports.format import count, group_label, group_value, plain, plural, row_estimate
 from reports.lookup import groups_in_order, is_small, metric_row, unit
 from reports.sections import challenge
+from reports.sections.challenge import SIDES
 from reports.sections.curves import banded, curves_of, points_table
 from reports.words import by, level_words, mark_of
 
 MAX_MARKS = 30
 NEAR = 15
 """Errors by single year are drawn so many years around the legal age; the table has all."""
-SIDES = (("gate_fpr", "too young and passed"), ("gate_fnr", "of age and stopped"))
 _READING = (
     "A gate lets a person pass whose estimate is at least the challenge age: 18:25 is a legal age "
     "of 18 and a challenge age of 25. Too young and passed: the share of people under the legal "
@@ -36,12 +36,17 @@ _FIXED = (
 
 
 def build(result: AuditResult) -> Section | None:
-    """Every gate with its groups, then the challenge age of every legal age."""
+    """Every gate with its groups, then the challenge age of every legal age.
+
+    Gates without any value have the reasons only.
+    """
     gates = result.spec.gates
-    rates = ("gate_fpr", "gate_fnr")
-    if not gates or all(r.value is None for r in result.metrics if r.metric in rates):
+    if not gates:
         return None
     blocks: list[Block] = [Prose(_READING), _everyone(result)]
+    rates = [row for row in result.metrics if row.metric in dict(SIDES)]
+    if all(row.value is None for row in rates):
+        return Section("gates", "Age gates", tuple(blocks))
     for gate in gates:
         id = f"gate-{gate}".replace(":", "-").replace(".", "_")
         legal, challenge_age = gate.split(":")

@@ -9,7 +9,7 @@ from audit.metrics.one_vs_rest import ONE_VS_REST
 from audit.result import AuditResult
 from audit.rows import AggregateGap
 from reports.blocks import Block, Cell, Column, Heading, Prose, Section, Table, table
-from reports.format import combination_label, count, metric_label, number, plain
+from reports.format import combination_label, count, metric_label, note_words, number, plain
 from reports.lookup import chosen_metrics, unit
 from reports.words import mark_of
 
@@ -83,8 +83,12 @@ def _table(
     caption: str,
     *,
     fold: bool = False,
-) -> Table:
+) -> Block:
     marks: dict[str, str] = {}
+    bare = {k: f for k, f in rows.items() if all(gap.value is None for gap in f.values())}
+    rows = {key: found for key, found in rows.items() if key not in bare}
+    if not rows:
+        return Prose((f"{caption}: {_without(bare, '')}",))
     used = [kind for kind in kinds if any(kind in found for found in rows.values())]
     columns: list[Column] = [Column("metric"), Column("groups by")]
     for kind in used:
@@ -100,9 +104,19 @@ def _table(
             cells += _cells(found.get(kind), kind, unit(result, metric), marks)
         lines.append(cells)
     cut = len(rows) - len(lines)
-    more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
+    more = [f"{count(cut)} more rows are in audit.json."] if cut > 0 else []
+    more += [_without(bare, "more ")] if bare else []
     summary = f"{caption} ({count(len(rows))})" if fold else None
-    return table(id, caption, columns, lines, summary=summary, footnotes=marks, more=more)
+    return table(
+        id, caption, columns, lines, summary=summary, footnotes=marks, more=" ".join(more) or None
+    )
+
+
+def _without(rows: Mapping[Key, Mapping[str, AggregateGap]], word: str) -> str:
+    """Which have no value at all, and why: they need no row each."""
+    why = dict.fromkeys(note_words(gap.note) for found in rows.values() for gap in found.values())
+    by = "; ".join(dict.fromkeys(combination_label(names) for *_, names in rows))
+    return f"{count(len(rows))} {word}by {by} have no value: {'; '.join(filter(None, why))}."
 
 
 def _name(metric: str, class_: str | None) -> str:

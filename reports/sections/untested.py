@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audit.result import AuditResult
-from audit.rows import Gap, MetricRow
+from audit.rows import AggregateGap, Gap, MetricRow
 from reports.blocks import Cell, Prose, Section, table
 from reports.format import (
     combination_label,
@@ -72,6 +72,8 @@ def _lacks(row: MetricRow | Gap) -> str | None:
     """What a row does not have, as its note says."""
     if row.value is None:
         return "no value"
+    if isinstance(row, AggregateGap):  # by their nature without an interval, as their section says
+        return None
     if "below_min_n" in note_codes(row.note):
         return "shown, not tested"
     return "no interval" if row.note and row.low is None and row.high is None else None

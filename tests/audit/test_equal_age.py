@@ -329,6 +329,19 @@ def test_groups_too_small_are_shown_but_not_tested() -> None:
     assert "below_min_n" in found.note or "no_overlap" in found.note
 
 
+def test_a_band_of_a_single_person_of_a_group_has_its_parts_without_intervals() -> None:
+    """A band with one woman and one man: their mix and rate are known, their noise is not."""
+    table = older_women(3, 200)
+    band = table["age"].between(70, 79.99)
+    keep = ~band | ~table.loc[band, "gender"].duplicated().reindex(table.index, fill_value=True)
+    result = of(table[keep])
+    for kind in ("kitagawa_mix", "kitagawa_rate"):
+        found = gap(result, metric="mae", kind=kind)
+        assert found.value is not None
+        assert (found.low, found.p) == (None, None)
+        assert "one_subject: in one of the strata" in found.note
+
+
 def test_no_overlap_is_a_reason_and_not_a_number() -> None:
     table = older_women(9)
     table["gender"] = np.where(table["age"] < 40, "young", "old")

@@ -25,15 +25,18 @@ def test_no_gates_no_section(points: AuditResult) -> None:
     assert 'id="gates"' not in render(points)
 
 
-def test_gates_without_a_value_have_no_section(gated: AuditResult) -> None:
-    """Nobody on either side of the legal age: the list of what was not tested says so."""
+def test_gates_without_a_value_have_their_reason_and_nothing_else(gated: AuditResult) -> None:
     rows = [
         row.model_copy(update={"value": None, "low": None, "high": None, "note": "no_minors"})
         if row.metric in {"gate_fpr", "gate_fnr"}
         else row
         for row in gated.metrics
     ]
-    assert gates.build(gated.model_copy(update={"metrics": rows})) is None
+    found = gates.build(gated.model_copy(update={"metrics": rows}))
+    assert len(found.blocks) == 2
+    (table,) = tables_of(found)
+    assert [row[1].text for row in table.rows] == ["—", "—"]
+    assert "nobody of the group is known to be under the legal age" in text_of(found)
 
 
 def test_everyone_is_a_row_for_each_gate(gated: AuditResult) -> None:

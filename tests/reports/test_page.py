@@ -246,3 +246,17 @@ def test_differences_of_too_few_persons_are_not_drawn_alone() -> None:
     text = render(AGE.model_copy(update={"gaps": untested}))
     assert 'id="gaps-0-figure"' not in text
     assert 'id="gaps-0-all"' in text
+
+
+def test_spreads_are_not_listed_as_untested_for_what_no_spread_has() -> None:
+    """They have no interval by their nature; without a value they are listed."""
+    for value, note in ((0.3, "biased_extreme"), (None, "zero_denominator")):
+        gaps = [
+            gap.model_copy(update={"value": value, "note": note})
+            if gap.kind == "sd_between"
+            else gap
+            for gap in AGE.gaps
+        ]
+        text = render(AGE.model_copy(update={"gaps": gaps}))
+        section = text[text.index('<section id="untested"') :].split("</section>")[0]
+        assert (NOTES[note] in section) == (value is None)

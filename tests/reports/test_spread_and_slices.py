@@ -83,8 +83,14 @@ def test_the_variance_beyond_noise_is_shown_in_the_unit_of_the_metric() -> None:
 
 
 def test_an_aggregate_without_a_value_has_its_reason() -> None:
-    record = with_gaps(aggregate("gini", None, note="single_group"))
-    assert "fewer than two groups can be compared" in text_of(spread.build(record))
+    bare = aggregate("gini", None, note="single_group")
+    assert "Leading metrics: 1 by gender have no value: fewer than two groups" in text_of(
+        spread.build(with_gaps(bare))
+    )
+    beside = aggregate("gini", 0.25, attributes=["race"])
+    table = tables_of(spread.build(with_gaps(bare, beside)))[0]
+    assert [row[1].text for row in table.rows] == ["race"]
+    assert (table.more or "").startswith("1 more by gender have no value: fewer than two groups")
 
 
 def test_no_aggregates_no_section() -> None:
