@@ -96,7 +96,7 @@ def checked_faces(base: RunConfig, bench: Bench, others: Manifest | None) -> lis
     faces = [load_faces(part, model.size, model.keep, cache).faces for part in parts]
     for i, first in enumerate(faces):
         for second, manifest in zip(faces[i + 1 :], parts[i + 1 :], strict=True):
-            check_apart(first, second, manifest)
+            check_apart(first, second, manifest, parts[i])
     return faces
 
 

@@ -219,14 +219,18 @@ def hold_out(faces: Faces, share: float, seed: int, place: str) -> tuple[Faces, 
     return faces.take(~out), faces.take(out)
 
 
-def check_apart(train: Faces, validation: Faces, people: Manifest) -> None:
-    """Refuse one person in both splits; ``people`` is the manifest of the validation faces.
+def check_apart(train: Faces, validation: Faces, people: Manifest, others: Manifest) -> None:
+    """Refuse one person in both splits; the manifests are of the validation and training faces.
+
+    Faces drawn by two specs are of other people, though their ids are the same.
 
     Raises
     ------
     InputError
         Names the first such person and how many there are.
     """
+    if people.drawn and others.drawn and people.name != others.name:
+        return
     both = np.intersect1d(train.person, validation.person)
     if len(both):
         raise InputError(

@@ -161,7 +161,7 @@ def load_parts(order: Order, report: Report, *, truth: bool, split: Split = hold
         kept, held = split(train.faces, order.config.validation, order.config.seed, place)
         return Parts(kept, held, len(train.unreadable))
     validation = _load(order, order.validation, report, truth=truth)
-    check_apart(train.faces, validation.faces, order.validation)
+    check_apart(train.faces, validation.faces, order.validation, order.train)
     unreadable = len(train.unreadable) + len(validation.unreadable)
     return Parts(train.faces, validation.faces, unreadable)
 

@@ -28,7 +28,7 @@ from hae.generality.cells import (
 )
 from hae.generality.cost import cost_of
 from hae.generality.grid import GridConfig, cells
-from hae.generality.run import CELLS, best_constant, run_grid
+from hae.generality.run import CELLS, best_constant, checked_faces, run_grid
 from hae.models.age import AgeModel
 from hae.training.callbacks import NotFiniteError
 from tests.hae.training.toys import Told, grey_faces, write_faces
@@ -219,6 +219,19 @@ def test_nobody_to_learn_from_and_shared_people(parts: dict[str, Manifest], tmp_
     shared = replace(bench(parts, tmp_path), test=parts["train"])
     with pytest.raises(InputError, match=r"\d+ people are in the training split too"):
         run_grid(GRID, shared, parts["others"], Told(), lambda record: None)
+
+
+def test_drawn_people_of_two_seeds_are_others(tmp_path: Path) -> None:
+    one, two, again = (
+        read_data(f"rendered:people={n},photos=1,seed={seed}")
+        for n, seed in ((8, 1), (8, 2), (8, 1))
+    )
+    parts = Bench(one, two, two, tmp_path, tmp_path, {})
+    test = read_data("rendered:people=8,photos=1,seed=3")
+    found = checked_faces(GRID.base, replace(parts, test=test), None)
+    assert [len(faces) for faces in found] == [8, 8, 8]
+    with pytest.raises(InputError, match="8 people are in the training split too"):
+        checked_faces(GRID.base, replace(parts, validation=again, test=test), None)
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,9 @@ def test_one_person_in_both_parts_is_refused(table: Path, tmp_path: Path) -> Non
     parts = [read_data(f"manifest:{table.with_name('other.csv')}", s) for s in "ab"]
     train, validation = (load_faces(part, 16, 1.0, tmp_path / "c").faces for part in parts)
     with pytest.raises(InputError, match=r"other b: 1 people are in .* subject_id 'p0'; split by"):
-        check_apart(train, validation, parts[1])
-    check_apart(train.take(~np.isin(train.person, validation.person)), validation, parts[1])
+        check_apart(train, validation, parts[1], parts[0])
+    kept = train.take(~np.isin(train.person, validation.person))
+    check_apart(kept, validation, parts[1], parts[0])
 
 
 def test_one_nameless_face_in_both_parts_is_refused(table: Path, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_one_nameless_face_in_both_parts_is_refused(table: Path, tmp_path: Path)
     faces = load_faces(manifest, 16, 1.0, tmp_path / "c").faces
     nameless = faces.take(faces.person == faces.sample)
     with pytest.raises(InputError, match=r"sample_id '000-0.png'"):
-        check_apart(nameless, nameless, manifest)
+        check_apart(nameless, nameless, manifest, manifest)
 
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(
