@@ -85,6 +85,8 @@ class Backbone(nn.Module):
     def with_regions(self, images: Tensor, cells: int = 7) -> tuple[Tensor, Tensor]:
         """The same features, and the places of the last map or the tokens they come from.
 
+        ``compile`` does not reach this pass.
+
         Parameters
         ----------
         images : Tensor

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hae.config import (
-    FACE_REGIONS,
+    CONTROLS,
     AggregatorConfig,
     AggregatorName,
     BackboneConfig,
@@ -23,7 +23,8 @@ from hae.config import (
     Strict,
 )
 
-CONTROL_OF: dict[str, AggregatorName] = {"views": "views_mlp", "regions": "regions_mlp"}
+BESIDE: tuple[AggregatorName, ...] = ("views_mlp", "regions_mlp")
+"""Controls of an aggregator that uses regions."""
 FEWEST_VIEWS = 4
 """Stored views per view of a cell, so that a face is seen through different ones."""
 
@@ -34,7 +35,7 @@ class GridConfig(Strict):
     ``base``: the run that all cells share; grid keys lie over it. ``backbones``: names, or names
     with the first weights of each. Where these are ``random`` the backbone first learns ages from
     one view in ``stage_one`` steps, on other people. ``aggregators``: names, or tables of their
-    keys. ``controls``: beside every aggregator of two streams the two with as many parameters.
+    keys. ``controls``: beside every aggregator that uses regions the two with as many parameters.
     ``ks``: views of a face; ``stored_views`` of every training face, at least four times the most.
     """
 
@@ -134,12 +135,12 @@ def label(aggregator: AggregatorConfig) -> str:
 
 
 def with_controls(grid: GridConfig) -> tuple[AggregatorConfig, ...]:
-    """The grid's aggregators, those of two streams followed by their two controls."""
+    """The grid's aggregators, those that use regions followed by their two controls."""
     found: dict[str, AggregatorConfig] = {}
     for aggregator in grid.aggregators:
         found.setdefault(label(aggregator), aggregator)
-        if grid.controls and aggregator.name in FACE_REGIONS and aggregator.partner is None:
-            for name in CONTROL_OF.values():
+        if grid.controls and aggregator.regions != "none" and aggregator.name not in CONTROLS:
+            for name in BESIDE:
                 control = aggregator.model_copy(update={"name": name, "partner": aggregator.name})
                 found.setdefault(label(control), control)
     return tuple(found.values())

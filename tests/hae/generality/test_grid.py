@@ -38,6 +38,9 @@ def test_controls_stand_beside_two_streams() -> None:
     names = [label(aggregator) for aggregator in with_controls(grid())]
     assert names == ["mean", "single", "ban", "views_mlp.ban", "regions_mlp.ban"]
     assert len(with_controls(grid(controls=False))) == 3
+    own = grid(aggregators=[{"name": "han"}, {"name": "regions_mlp", "partner": "han"}])
+    names = [label(aggregator) for aggregator in with_controls(own)]
+    assert names == ["han", "views_mlp.han", "regions_mlp.han"]
 
 
 def test_a_cell_is_base_with_its_own_keys() -> None:
