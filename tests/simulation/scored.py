@@ -50,8 +50,8 @@ def contrasts(sides: tuple[Side, Side], runs: int, seed: int) -> Iterator[dict[s
         setting = Setting(metrics, {}, layout, columns, 0, 0, 2, all_pairs=False, adjust="holm")
         block = build_block(setting, item, group_sums(found.sums, item), {})
         a, b = np.arange(n), n + np.arange(n)
-        sides = {m.name: pair_sides(setting, block, m, a, b)[0] for m in metrics}
-        yield {name: difference(s.kind, s.a, s.b, s.var) for name, s in sides.items()}
+        compared = {m.name: pair_sides(setting, block, m, a, b)[0] for m in metrics}
+        yield {name: difference(s.kind, s.a, s.b, s.var) for name, s in compared.items()}
 
 
 def _faces(side: Side, index: int, runs: int, rng: np.random.Generator) -> pd.DataFrame:

