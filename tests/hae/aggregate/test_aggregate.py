@@ -202,6 +202,14 @@ COUNTS = [
     ("mcb", {"glimpses": 0}, 2_097_664),  # 0 and d D' = 4096 x 512 + 512
     ("ban", {"glimpses": 8}, 7_892_002),  # 7.89 M
     ("sae", {"layers": 2, "heads": 8, "feedforward": 2048}, 6_307_328),
+    ("concat", {}, 1_445_120),  # 10 x 513 x 256 + 256, and 256 x 512 + 512: at most 2 M
+    # 512 x 256 + 256, 512 x 256, 256; two of 512 x 512 + 512; 4 x 512 x 1024 + 2 x 2048; 512 + 1
+    ("sat_soft", {}, 2_889_729),  # 2 to 3 M
+    ("dvan", {}, 2_889_216),  # the same without the gate
+    # three of 3 x 512 x 512 + 2 x 513; 6 x 512 x 512 + 3 x 512; 512 x 512 + 512, two of 1024 x 512
+    # + 512: more than the 3 to 4 M that the facts guess
+    ("hiecoatt", {}, 5_249_030),
+    ("second_order", {}, 2_130_496),  # 512 x 64 + 64, and 4096 x 512 + 512
 ]
 
 

@@ -207,6 +207,17 @@ def test_nobody_pays_for_regions_that_are_not_used() -> None:
     assert not calls
 
 
+@pytest.mark.parametrize("side", [64, 112, 224])
+@pytest.mark.parametrize("aggregator", ["han", "mcan", "mcb"])
+def test_forward_at_usual_sizes(aggregator: str, side: int) -> None:
+    model = AgeModel(config(aggregator, heads=2).model_copy(update={"size": side})).eval()
+    with torch.no_grad():
+        seen = model.see(views(2, 2, side), plain(2, side))
+        assert seen.regions is not None
+        assert seen.regions.shape[-2] == min(7, -(-side // 16)) ** 2
+        assert model.from_seen(seen).age.isfinite().all()
+
+
 def test_maps_come_out() -> None:
     model, x, face = build("ban").eval(), views(2, 3), plain(2)
     output = model(x, face)
