@@ -167,7 +167,8 @@ def _reference(
         return [], []
     whole = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     dashed = {"color": "var(--quiet)", "dash": "dash", "width": 1.5}
-    line = whole | {"type": "line", "x0": at, "x1": at, "line": dashed}
+    # Above the grid, which else hides it at a round number.
+    line = whole | {"type": "line", "x0": at, "x1": at, "line": dashed, "layer": "above"}
     text = {
         "x": at, "y": 1, "xref": "x", "yref": "paper", "yanchor": "bottom", "showarrow": False,
         "text": plot_text(label, 60),
@@ -213,7 +214,7 @@ def lines(
         layout["yaxis"] |= {"range": [0, top]}
     if target is not None:
         dotted = {"color": "var(--mark-2)", "dash": "dot", "width": 1.5}
-        layout["shapes"] = [{"type": "line", "layer": "below", "line": dotted} | _across(target)]
+        layout["shapes"] = [{"type": "line", "layer": "above", "line": dotted} | _across(target)]
     layout["yaxis"] |= {"zeroline": zero, "zerolinecolor": "var(--quiet)", "zerolinewidth": 2}
     return {"data": data, "layout": layout}
 

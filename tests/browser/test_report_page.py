@@ -15,8 +15,10 @@ from audit.result import AuditResult
 from reports import html as page_html
 from reports.comparison import write_comparison
 from reports.page import write_report
+from tests.audit.frames import distribution_table
 from tests.reports.comparisons import tables
 from tests.reports.records import GENDERS, NASTY, age_record, expression_record
+from tests.reports.sections_of import audited
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -33,6 +35,14 @@ RECORDS = {
     "expression": expression_record,
     "names": lambda: expression_record(
         groups={"name <b>x</b>": [*NASTY, "x" * 300], "gender": GENDERS}
+    ),
+    "gated": lambda: audited(
+        distribution_table(3, 200),
+        task="age",
+        by=["gender", "race"],
+        gates=["18:21"],
+        gate_target=0.6,
+        margins={"mae": 0.5},
     ),
 }
 
