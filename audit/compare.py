@@ -6,14 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
-import numpy as np
-
-from audit.age_plan import AgePlan, age_plan
 from audit.agreement import agreement_rows
-from audit.align import Aligned, align, common_classes
-from audit.bands import DECADES
+from audit.align import Aligned
 from audit.block import Adjust, Setting
-from audit.collect import table_bands
 from audit.comparison import (
     ComparedRun,
     Comparison,
@@ -24,22 +19,19 @@ from audit.comparison import (
 )
 from audit.concerns import table_warnings
 from audit.errors import InputError
-from audit.facts import all_facts, facts_of
+from audit.facts import facts_of
 from audit.gap_changes import gap_changes
-from audit.groups import attribute, combinations_of
-from audit.metrics.expression import class_mix
-from audit.options import checked_options, names_of, setting_of
+from audit.options import checked_options
 from audit.paired_block import PairedBlock
-from audit.paired_family import Resampling, resampling
+from audit.paired_family import Resampling
 from audit.paired_rows import paired_rows
-from audit.paired_sums import Reading, RunSums, blocks_of, by_person, sums_of
+from audit.paired_sums import Reading, RunSums, blocks_of
+from audit.paired_tables import paired_tables
 from audit.pareto import headline_of, pareto_points
 from audit.predictions import Predictions
 from audit.result import RunInfo
 from audit.rows import Concern
 from audit.seeds import check_settings, seed_rows
-from audit.spec import build_spec
-from audit.stated import check_stated
 from audit.verdict import compared
 
 
@@ -110,39 +102,16 @@ def compare(
     check_settings(settings or {}, names)
     if missing not in get_args(Missing):
         raise InputError(f"--missing {missing!r}: must be one of {', '.join(get_args(Missing))}")
-    tables = common_classes({name: runs[name] for name in names})
-    given = _columns_of(tables)
-    combinations = combinations_of([by] if isinstance(by, str) else by, given)
-    used = tuple(dict.fromkeys(name for found in combinations for name in found))
-    for name in used:
-        if name not in given.other.columns:
-            attribute(given, name, None)  # says what there is instead
-    aligned = align(tables, used)
-    if estimand == "subject":
-        aligned = replace(aligned, runs={k: by_person(t) for k, t in aligned.runs.items()})
-    shards = list(aligned.runs.values())
-    edges = options.edges
-    bands = table_bands(shards[:1], edges or DECADES)
-    plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
-    reading = Reading(used, combinations, edges, plan, max_cells)
-    sums = {name: sums_of(table, reading) for name, table in aligned.runs.items()}
-    first = sums[names[0]]
-    facts = all_facts([facts_of(shard) for shard in shards])
-    setting = setting_of(facts, plan, options)
-    if facts.task == "expression":
-        totals = first.persons.sums.values.sum(axis=0)
-        setting = setting_of(facts, plan, options, class_mix(setting.layout, totals))
-    check_stated(options.stated, names_of(setting, {}, facts, combinations))
-    weights = resampling(np.unique(first.persons.sums.unit), seed, n_boot)
-    paired, gaps = _changes(setting, sums, reading, weights, missing)
-    headline = headline_of(setting, shards[0].task, missing)
+    tables = paired_tables({name: runs[name] for name in names}, by, options)
+    aligned, reading, sums, setting = tables.aligned, tables.reading, tables.sums, tables.setting
+    paired, gaps = _changes(setting, sums, reading, tables.weights, missing)
+    task = tables.first.table.task
+    headline = headline_of(setting, task, missing)
     points = pareto_points(setting, headline, sums, reading) if headline else []
     directions = {metric.name: metric.better for metric in setting.metrics}
-    items = first.groupings(reading)[1:]
-    one = facts_of(shards[0])
-    spec = build_spec(setting, one, first.persons, items, bands, options, [])
+    spec = tables.spec(options)
     return Comparison(
-        task=shards[0].task,
+        task=task,
         runs=_runs(aligned, infos or {}, settings or {}, seed),
         spec=ComparisonSpec(
             **spec.model_dump(exclude={"fairness", "margins"}),
@@ -156,7 +125,7 @@ def compare(
         agreement=[
             row
             for name in names[1:]
-            for row in agreement_rows((names[0], name), (first, sums[name]), reading)
+            for row in agreement_rows((names[0], name), (tables.first, sums[name]), reading)
         ],
         pareto=points,
         seeds=seed_rows(setting, sums, settings, reading) if settings else [],
@@ -172,18 +141,6 @@ def _in_order(runs: Mapping[str, Predictions], baseline: str | None) -> list[str
     if first not in runs:
         raise InputError(f"--baseline {first}: no such run; choose one of {', '.join(runs)}")
     return [first, *(name for name in runs if name != first)]
-
-
-def _columns_of(tables: Mapping[str, Predictions]) -> Predictions:
-    """The first table with the columns that any of the tables has."""
-    first = next(iter(tables.values()))
-    more = {
-        name: None
-        for table in tables.values()
-        for name in table.other.columns
-        if name not in first.other.columns
-    }
-    return replace(first, other=first.other.assign(**more))
 
 
 def _changes(

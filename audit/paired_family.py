@@ -55,6 +55,12 @@ def resampling(keys: Keys, seed: int, n_boot: int) -> Resampling:
     return Resampling(boot, csc_array((ones, (at, np.arange(len(keys)))), shape=shape))
 
 
+def moved(psi: csc_array, weights: Resampling) -> FloatArray:
+    """How far values with influences (U, R) lie from the estimate in every replicate, (B, R)."""
+    found = psi if weights.bucket is None else csc_array(weights.bucket @ psi)
+    return np.asarray(found.T @ weights.boot.T).T
+
+
 def replicates(found: Statistic, weights: Resampling) -> FloatArray:
     """The statistics of a world without differences, (B, R), studentised in every replicate.
 
@@ -66,11 +72,9 @@ def replicates(found: Statistic, weights: Resampling) -> FloatArray:
         return found.samples
     assert found.psi is not None
     psi = found.psi if weights.bucket is None else csc_array(weights.bucket @ found.psi)
-    across = weights.boot.T
-    moved, spread = psi.T @ across, psi.multiply(psi).T @ across
-    spread = np.asarray(spread).T + found.pad
+    spread = np.asarray(psi.multiply(psi).T @ weights.boot.T).T + found.pad
     with np.errstate(divide="ignore", invalid="ignore"):
-        about_0 = np.where(spread > 0, np.asarray(moved).T / np.sqrt(spread), np.nan)
+        about_0 = np.where(spread > 0, moved(found.psi, weights) / np.sqrt(spread), np.nan)
         centred = np.maximum(1 - about_0**2 / (found.df + 1), _LEAST)
         return np.asarray(about_0 / np.sqrt(centred))
 

@@ -91,6 +91,22 @@ class Statistic:
         return np.asarray(2 * stdtr(self.df, -np.abs(self.t)))
 
 
+@dataclass(frozen=True, eq=False)
+class Trainings:
+    """What training adds to the variance of a mean over several of them, and its degrees."""
+
+    var: FloatArray | float = 0.0
+    most: float = np.inf
+
+    def df(self, df: FloatArray) -> FloatArray:
+        """Degrees of freedom: never more than those of the trainings."""
+        return np.minimum(df, self.most)
+
+
+ONE_TRAINING = Trainings()
+"""Nothing: what is compared are these checkpoints."""
+
+
 def between_runs(metric: Metric, sides: AnySides) -> Statistic:
     """Second run minus first in every place."""
     if isinstance(sides, QuantileSides):
@@ -100,7 +116,9 @@ def between_runs(metric: Metric, sides: AnySides) -> Statistic:
     return _student(sides.change, sides.psi_change, sides.var, sides.df)
 
 
-def between_gaps(metric: Metric, here: AnySides, there: AnySides) -> Statistic:
+def between_gaps(
+    metric: Metric, here: AnySides, there: AnySides, more: Trainings = ONE_TRAINING
+) -> Statistic:
     """How a difference of groups changes: (here - there) of the second run minus of the first."""
     value = here.change - there.change
     if isinstance(here, QuantileSides) or isinstance(there, QuantileSides):
@@ -108,17 +126,39 @@ def between_gaps(metric: Metric, here: AnySides, there: AnySides) -> Statistic:
         assert isinstance(there, QuantileSides)
         first, second = here.samples - there.samples
         return _sampled(value, second - first)
+    df = _welch(here.var, there.var, here, there)
     if metric.interval != "wilson":
         psi = csc_array(here.psi_change - there.psi_change)
-        return _student(value, psi, squares(psi), _welch(here.var, there.var, here, there))
+        return _student(value, psi, squares(psi) + more.var, more.df(df), more.var)
     first, second = _padded(here), _padded(there)
     psi, pad = csc_array(first.psi - second.psi), first.pad + second.pad
-    var = squares(psi) + pad
     df = _welch(first.var + first.pad, second.var + second.pad, here, there)
-    centre, se = first.centre - second.centre, np.sqrt(var)
+    return _adjusted(value, first.centre - second.centre, psi, pad + more.var, more.df(df), 2.0)
+
+
+def between_means(metric: Metric, sides: Sides, more: Trainings = ONE_TRAINING) -> Statistic:
+    """Second less first in every place, where values and influences are means over trainings.
+
+    A mean of shares is no share of faces, so it has no score interval: t with half a face of
+    imagined disagreement each way.
+    """
+    if metric.interval != "wilson":
+        psi, var = sides.psi_change, sides.var + more.var
+        return _student(sides.change, psi, var, more.df(sides.df), more.var)
+    found = _padded(sides)
+    pad, df = found.pad + more.var, more.df(sides.df)
+    return _adjusted(sides.change, found.centre, found.psi, pad, df, 1.0)
+
+
+def _adjusted(
+    value: FloatArray, centre: FloatArray, psi: csc_array, pad: FloatArray, df: FloatArray,
+    largest: float,
+) -> Statistic:  # fmt: skip
+    se = np.sqrt(squares(psi) + pad)
 
     def limits(z: FloatArray) -> Limits:
-        return np.clip(centre - z * se, -2, 2), np.clip(centre + z * se, -2, 2)
+        ends = centre - z * se, centre + z * se
+        return np.clip(ends[0], -largest, largest), np.clip(ends[1], -largest, largest)
 
     return Statistic(value, centre / se, df, limits, "adjusted_t (paired)", psi, pad)
 
@@ -163,14 +203,16 @@ def _sampled(value: FloatArray, samples: FloatArray) -> Statistic:
     )
 
 
-def _student(value: FloatArray, psi: csc_array, var: FloatArray, df: FloatArray) -> Statistic:
+def _student(
+    value: FloatArray, psi: csc_array, var: FloatArray, df: FloatArray, pad: FloatArray | float = 0
+) -> Statistic:
     se = np.where(var > 0, np.sqrt(np.maximum(var, 0)), np.nan)
 
     def limits(z: FloatArray) -> Limits:
         return value - z * se, value + z * se
 
-    pad = np.zeros(len(value))
-    return Statistic(value, value / se, df, limits, "cluster_t (paired)", psi, pad)
+    added = np.zeros(len(value)) + pad
+    return Statistic(value, value / se, df, limits, "cluster_t (paired)", psi, added)
 
 
 def _welch(a: FloatArray, b: FloatArray, here: Sides, there: Sides) -> FloatArray:

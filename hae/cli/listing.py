@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
 def schema(
     what: Annotated[
-        Literal["audit", "comparison", "predictions", "policy", "gate", "diff", "recalibration"],
+        Literal[
+            "audit",
+            "comparison",
+            "generality",
+            "predictions",
+            "policy",
+            "gate",
+            "diff",
+            "recalibration",
+        ],
         typer.Argument(help="Which of them."),
     ],
 ) -> None:
@@ -28,6 +37,7 @@ def schema(
     from audit.changes import AuditDiff
     from audit.comparison import Comparison
     from audit.findings import GateResult
+    from audit.generality.record import Generality
     from audit.policy import Policy
     from audit.recalibration.run import Recalibration
     from audit.result import AuditResult
@@ -36,6 +46,7 @@ def schema(
     models: dict[str, type[Record]] = {
         "audit": AuditResult,
         "comparison": Comparison,
+        "generality": Generality,
         "policy": Policy,
         "gate": GateResult,
         "diff": AuditDiff,
