@@ -224,8 +224,7 @@ def test_a_folded_figure_is_drawn_when_it_is_opened(browser: Any, tmp_path: Path
     fold = page.locator("details.fold", has_text="Mean absolute error by true age: by tone")
     assert fold.locator(".main-svg").count() == 0
     fold.locator("summary").first.click()
-    drawn = "document.querySelectorAll('details.fold[open] .plot.js-plotly-plot').length === 10"
-    page.wait_for_function(drawn)
+    fold.locator(".plot.js-plotly-plot").nth(9).wait_for(timeout=60_000)
     widths = fold.locator(".plot").evaluate_all("found => found.map(p => p.clientWidth)")
     assert min(widths) > 100
     assert said == []
