@@ -201,7 +201,8 @@ def detectable(sides: Sides, crit: FloatArray, worse: int, *, both: bool = False
 
     Notes
     -----
-    With c = crit + z_.80 and the base M: M (exp(c se_log) - 1) for log_t, c se for signed metrics.
+    With c from :func:`needed` and the base M: M (exp(c se_log) - 1) for log_t, c se for signed
+    metrics.
     For proportions the d that solves d = crit sqrt(V_0) + z_.80 sqrt(V_1): V_1 is the variance of
     two proportions p + d (p - d where less is worse) and p, V_0 that under the hypothesis, with
     both pooled. NaN where not even the largest possible gap would be found.
@@ -210,12 +211,24 @@ def detectable(sides: Sides, crit: FloatArray, worse: int, *, both: bool = False
     if sides.kind == "wilson":
         return _detectable_share(sides.shares, crit, worse, z, both=both)
     base = (sides.a.value + sides.b.value) / 2 if both else sides.b.value
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         if sides.kind == "log_t":
-            found = base * np.expm1((crit + z) * sides.log_se)
+            found = base * np.expm1(needed(crit, _df(sides), sides.log_se**2) * sides.log_se)
         else:
-            found = (crit + z) * np.sqrt(np.where(sides.var > 0, sides.var, np.nan))
+            found = needed(crit, _df(sides)) * np.sqrt(np.where(sides.var > 0, sides.var, np.nan))
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def needed(crit: FloatArray, df: FloatArray, more: FloatArray | float = 0.0) -> FloatArray:
+    """How many standard errors a true gap must have to be found in 80 % of samples.
+
+    crit + z sqrt(1 + (crit + z)^2 (1 / (2 df) + more)), z = 0.84: the error is an estimate with
+    relative variance 1 / (2 df), what it is multiplied with may be one too (``more``), and the
+    power shall be 80 % on average over the samples that state the gap.
+    """
+    z = ndtri(_POWER)
+    unsure = np.nan_to_num(1 / (2 * df) + more, posinf=0.0)
+    return np.asarray(crit + z * np.sqrt(1 + (crit + z) ** 2 * unsure))
 
 
 def _detectable_share(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.block import Adjust
+from audit.contrasts import needed
 from audit.families import LEVEL, Hypotheses, family_of
 from audit.intervals import Contrast, Estimates, critical, difference
 from audit.units import GroupedSums
@@ -15,7 +16,6 @@ from audit.units import GroupedSums
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-_POWER = 0.8416212335729143
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def together(
     high = np.where(rejected & (c.value < 0), np.minimum(high, 0.0), high)
     low = np.where(rejected, low, np.minimum(low, 0.0))
     high = np.where(rejected, high, np.maximum(high, 0.0))
-    low, high, least = (np.where(bare, np.nan, x) for x in (low, high, (crit + _POWER) * se))
+    low, high, least = (np.where(bare, np.nan, x) for x in (low, high, needed(crit, df) * se))
     return Together(found, low, high, least)
 
 

@@ -117,9 +117,9 @@ class _Gap(_Interval):
     min_detectable: Number = Field(
         default=None,
         description="true gap, towards worse, that the adjusted test finds in 80 % of such "
-        "samples: (critical value + 0.84) standard errors on the scale of the test; M (exp(that) - "
-        "1) for positive errors; for proportions with the pooled error under the hypothesis and "
-        "the unpooled one under the gap",
+        "samples: (critical value + 0.84) standard errors on the scale of the test, a little more "
+        "as they are estimates; M (exp(that) - 1) for positive errors; for proportions with the "
+        "pooled error under the hypothesis and the unpooled one under the gap",
     )
     n_a: int | None = None
     n_b: int | None = None

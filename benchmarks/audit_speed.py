@@ -5,7 +5,8 @@
 A simulated table with three attributes (2 x 7 x 9 values: 126 cells) in all of their seven
 combinations: all metrics, 1,000 replicates, max-T and adjusted intervals, aggregates, debiased
 largest gaps, pooling, slices, curves. Ages with a face a person; ages and expressions (seven
-classes with probabilities) with three photos a person. With ``--huge`` a Parquet file of twenty
+classes with probabilities) with three photos a person; ages with a predicted distribution and
+three age gates. With ``--huge`` a Parquet file of twenty
 million rows is written in row groups and audited as a stream. Every audit runs in a process of its
 own, so that its peak memory is its own; ``seconds`` leave out start and imports. The exponent of
 the growth is the slope of log seconds on log rows. What bounds it: shares of the time by stage,
@@ -45,8 +46,15 @@ ATTRIBUTES = {
     "band": [f"band {i}" for i in range(9)],
 }
 BY = [",".join(names) for k in (1, 2, 3) for names in combinations(ATTRIBUTES, k)]
+GATES = ("18", "18:25", "21")
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 PHOTOS = 3
+KINDS = {
+    "age": ("age", 1),
+    "people": ("age", PHOTOS),
+    "expression": ("expression", PHOTOS),
+    "distribution": ("distribution", 1),
+}
 HUGE = 20_000_000
 GROUP = 2**18
 STAGES = {
@@ -62,6 +70,8 @@ STAGES = {
     "gaps, families, largest gaps": ("gap_rows", "audit/gaps.py"),
     "aggregates": ("aggregate_rows", "audit/aggregates.py"),
     "fairness statistics": ("fairness_rows", "audit/fairness_rows.py"),
+    "gaps at equal age or class mix": ("equal_terms_rows", "audit/equal_terms.py"),
+    "permutation of persons": ("permute", "audit/permutation.py"),
     "worst slices": ("slice_rows", "audit/slices.py"),
     "parts on disk": ("write_parts", "audit/spill.py"),
 }
@@ -79,9 +89,10 @@ def rows_of(n: int, start: int, task: str, photos: int) -> pd.DataFrame:
     for shift, (name, values) in zip((11, 23, 37), ATTRIBUTES.items(), strict=True):
         code = (mixed >> np.uint64(shift)) % np.uint64(len(values))
         found[name] = pd.Categorical.from_codes(code.astype(np.int64), values).astype(str)
-    if task == "age":
+    if task != "expression":
         age = rng.uniform(0, 90, n)
-        return pd.DataFrame({**found, "age": age, "age_pred": age + rng.normal(0, 6, n)})
+        found |= {"age": age, "age_pred": age + rng.normal(0, 6, n)}
+        return pd.DataFrame(found | ({"age_std": 6.0} if task == "distribution" else {}))
     k = len(CLASSES)
     score, y = rng.normal(0, 1, (n, k)), rng.integers(0, k, n)
     score[np.arange(n), y] += 2
@@ -108,7 +119,9 @@ def here(task: str, n: int, photos: int, path: str | None, *, profiled: bool) ->
     job: Callable[[], Any]
     if path is None:
         frame = rows_of(n, 0, task, photos)
-        job = lambda: audit(frame, task=task, by=BY)  # noqa: E731
+        more: dict[str, Any] = {"gates": GATES} if task == "distribution" else {}
+        of = "age" if task == "distribution" else task
+        job = lambda: audit(frame, task=of, by=BY, **more)  # noqa: E731
     else:
         job = lambda: audit_file(path, task=task, by=BY)  # noqa: E731
     load = os.getloadavg()[0]
@@ -194,6 +207,16 @@ def series(task: str, photos: int, sizes: Sequence[int]) -> dict[str, Any]:
     return found
 
 
+def added(plain: dict[str, Any], full: dict[str, Any]) -> list[float]:
+    """What distributions, gates and gaps at equal age add to the time of the rest, by size.
+
+    Gaps at equal age are in both: their share comes from the profile of the largest table.
+    """
+    equal = plain["bounded_by"].get("gaps at equal age or class mix", 0.0)
+    pairs = zip(plain["sizes"], full["sizes"], strict=True)
+    return [round(b["seconds"] / (a["seconds"] * (1 - equal)) - 1, 2) for a, b in pairs]
+
+
 def huge(task: str, photos: int, n: int) -> dict[str, Any]:
     """A streamed file, written for the purpose and removed."""
     with tempfile.TemporaryDirectory(prefix="audit-speed-") as folder:
@@ -211,7 +234,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--huge", action="store_true", help="also twenty million rows, streamed")
     parser.add_argument("--huge-rows", type=int, default=HUGE)
-    parser.add_argument("--only", choices=["age", "people", "expression", "huge"], nargs="+")
+    parser.add_argument("--only", choices=[*KINDS, "huge"], nargs="+")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--profile", action="store_true", help=argparse.SUPPRESS)
@@ -221,10 +244,12 @@ def main() -> None:
         found = here(task, int(n), int(photos), path or None, profiled=options.profile)
         print(json.dumps(found))
         return
-    wanted = options.only or ["age", "people", "expression", *(["huge"] if options.huge else [])]
-    kinds = {"age": ("age", 1), "people": ("age", PHOTOS), "expression": ("expression", PHOTOS)}
+    wanted = options.only or [*KINDS, *(["huge"] if options.huge else [])]
     result: dict[str, Any] = {"machine": machine(), "load_at_start": os.getloadavg()[0]}
-    result["series"] = [series(*kinds[kind], options.rows) for kind in kinds if kind in wanted]
+    result["series"] = [series(*KINDS[kind], options.rows) for kind in KINDS if kind in wanted]
+    if {"age", "distribution"} <= set(wanted):
+        result["calibration_adds"] = added(*(result["series"][i] for i in (0, -1)))
+        print("distributions, gates and equal age add:", result["calibration_adds"], flush=True)
     if "huge" in wanted:
         result["streamed"] = [huge("age", photos, options.huge_rows) for photos in (1, PHOTOS)]
     print(result["machine"])

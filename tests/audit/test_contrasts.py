@@ -139,15 +139,19 @@ def test_analytic_critical_inverts_the_analytic_p():
 
 
 def test_detectable_gap_by_hand():
-    # identity: (1.96 + 0.8416) x se; se = 0.5
+    # identity: se = 0.5, df = 0.25^2 x 99 / (0.16^2 + 0.09^2) = 183.605, and
+    # z = 0.8416212 sqrt(1 + 2.8016212^2 / (2 x 183.605)) = 0.8505685
     sides = Sides("t", estimates(0.0, 0.16), estimates(1.0, 0.09), np.zeros(1))
-    assert detectable(sides, np.array([1.96]), 1)[0] == pytest.approx(2.8016 * 0.5, rel=1e-4)
-    # log: M (exp(c se_log) - 1), se_log = sqrt(0.04 / 16 + 0.01 / 16)
+    expected = (1.96 + 0.8505685) * 0.5
+    assert detectable(sides, np.array([1.96]), 1)[0] == pytest.approx(expected, rel=1e-6)
+    # log: se_log^2 = 0.05 / 16 = 0.003125, df = 0.05^2 x 99 / (0.04^2 + 0.01^2) = 145.588, and
+    # z = 0.8416212 sqrt(1 + 2.8016212^2 (1 / (2 x 145.588) + 0.003125)) = 0.8630147
     log = Sides("log_t", estimates(4.0, 0.04), estimates(4.0, 0.01), np.zeros(1))
-    expected = 4 * np.expm1(2.8016212 * np.sqrt(0.05) / 4)
-    assert detectable(log, np.array([1.96]), 1)[0] == pytest.approx(expected, rel=1e-5)
-    # SD 5, 500 against 500 persons: facts, section 12: 0.8859390348 years
-    plain = Sides("t", estimates(0.0, 25 / 500), estimates(0.0, 25 / 500), np.zeros(1))
+    expected = 4 * np.expm1((1.96 + 0.8630147) * np.sqrt(0.003125))
+    assert detectable(log, np.array([1.96]), 1)[0] == pytest.approx(expected, rel=1e-6)
+    # SD 5, 500 against 500 persons and a known error: 0.8859390348 years
+    known = 25 / 500, 10**12
+    plain = Sides("t", estimates(0.0, *known), estimates(0.0, *known), np.zeros(1))
     crit = np.array([norm.ppf(0.975)])
     assert detectable(plain, crit, 1)[0] == pytest.approx(0.8859390348, rel=1e-9)
 

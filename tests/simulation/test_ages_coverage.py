@@ -102,14 +102,18 @@ def test_slopes_cover(name, photos, record_property):
 @pytest.mark.parametrize("side", ["fpr", "fnr"])
 @pytest.mark.parametrize("photos", [1, 5])
 def test_gate_rates_cover(gate, side, photos, record_property):
-    """From 1 in 200 who pass to 19 in 20 who are stopped."""
+    """From 1 in 700 who pass, where no face is expected to in a group, to 5 in 6 who are stopped.
+
+    Where hardly any face passes an interval can only be wider than it need be.
+    """
     truth = gate_truth(*GATES[gate], side)
     world = World(young, (400, 400), photos, f"gate_{side}[{gate}]", truth, gates=(gate,))
     found = coverage(world, RUNS, seed=20260703)
     print(f"truth {truth:.4f}", end=" ")
     report(world, found, record_property)
-    assert 0.925 <= found.value <= 0.985
-    assert 0.925 <= found.gap <= 0.985
+    high = 0.985 if truth > 0.01 else 1.0
+    assert 0.925 <= found.value <= high
+    assert 0.925 <= found.gap <= high
 
 
 @pytest.mark.parametrize("photos", [1, 5])
