@@ -18,6 +18,7 @@ Role = Literal[
     "plain", "worst", "best", "small", "none", "gap", "inconclusive",
     "confirmed", "unconfirmed",
     "second_better", "first_better", "equal", "unsettled", "narrower", "wider", "reversed",
+    "better", "worse", "summary",
 ]  # fmt: skip
 
 MARKS: dict[Role, tuple[str, str, str]] = {
@@ -36,6 +37,9 @@ MARKS: dict[Role, tuple[str, str, str]] = {
     "unsettled": ("var(--mark-1)", "circle-open", "not settled"),
     "narrower": ("var(--mark-3)", "square", "gap narrower"),
     "wider": ("var(--mark-2)", "diamond", "gap wider"),
+    "better": ("var(--mark-3)", "square", "better than the control"),
+    "worse": ("var(--mark-2)", "diamond", "worse than the control"),
+    "summary": ("var(--ink)", "cross", "over all backbones"),
     "reversed": ("var(--mark-2)", "triangle-up", "gap reversed"),
 }
 
@@ -325,10 +329,12 @@ def heat(
     diverging: bool = False,
     unit_scale: bool = False,
     ends: tuple[float, float] | None = None,
+    letters: int = 12,
 ) -> Spec:
     """A heat map whose cells carry their text; cells without a value stay empty.
 
-    ``ends`` are the ends of the colour scale, where several maps share one.
+    ``ends`` are the ends of the colour scale, where several maps share one; ``letters`` is the most
+    that a cell has room for.
     """
     if ends is not None:
         width = max(map(abs, ends))
@@ -338,7 +344,7 @@ def heat(
         "x": list(range(len(grid.columns))), "y": list(range(len(grid.rows))),
         "z": [list(row) for row in grid.values],
         "colorscale": _DIVERGING if diverging else _SEQUENTIAL,
-        "text": [[plot_text(t, 12) for t in row] for row in grid.texts],
+        "text": [[plot_text(t, letters) for t in row] for row in grid.texts],
         "texttemplate": "%{text}", "textfont": {"color": "var(--ink)"}, "hoverongaps": False,
         "xgap": 2, "ygap": 2,
         "hovertext": [[plot_text(t, 160) for t in row] for row in grid.hovers],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from audit.errors import InputError
 from audit.predictions import Predictions
 from audit.result import FileHash
 
 MOST_CELLS = 2000
+Failure = Literal["out_of_memory", "diverged", "refused", "failed"]
 
 
 class Cell(NamedTuple):
@@ -30,15 +31,20 @@ class Cell(NamedTuple):
 class Trained:
     """What became of a cell: predictions, or the ``reason`` why there are none.
 
-    ``parameters`` are counted, ``train_seconds`` and ``predict_seconds`` are of the whole training
-    and of all test faces, ``memory_mb`` is the peak; ``None`` is not measured.
+    ``status`` names the kind of failure. ``parameters`` are of the whole model,
+    ``trained_parameters`` without a frozen backbone; ``train_seconds`` of the whole training,
+    ``step_ms`` and ``forward_ms`` of one batch that is the same for all, ``memory_mb`` the peak.
+    ``None`` is not measured.
     """
 
     predictions: Predictions | None = None
     reason: str | None = None
+    status: Failure = "failed"
     parameters: int | None = None
+    trained_parameters: int | None = None
     train_seconds: float | None = None
-    predict_seconds: float | None = None
+    step_ms: float | None = None
+    forward_ms: float | None = None
     memory_mb: float | None = None
     files: tuple[FileHash, ...] = ()
 

@@ -40,13 +40,15 @@ class CellRow(Record):
     aggregator: str
     seed: int
     task: Task
-    status: Literal["done", "failed"]
+    status: Literal["done", "out_of_memory", "diverged", "refused", "failed"]
     reason: str | None = Field(default=None, description="why it failed")
     metrics: dict[str, Number] = {}
     n_failed: int | None = Field(default=None, description="labelled faces that it did not process")
-    parameters: int | None = None
+    parameters: int | None = Field(default=None, description="of the whole model")
+    trained_parameters: int | None = Field(default=None, description="without a frozen backbone")
     train_seconds: Number = None
-    predict_seconds: Number = Field(default=None, description="for all test faces")
+    step_ms: Number = Field(default=None, description="a training step on one batch, as for all")
+    forward_ms: Number = Field(default=None, description="estimates for that batch")
     memory_mb: Number = Field(default=None, description="peak memory")
 
 
@@ -130,7 +132,11 @@ class ConcordanceRow(Record):
     null_expected: Number = Field(
         default=None, description="mean W on these faces if no group differed"
     )
-    p: Number = None
+    p: Number = Field(
+        default=None,
+        description="chance of at least this W if no group differed; has little power where "
+        "backbones share much of their luck with people",
+    )
     n_backbones: int
     n_groups: int
     worst: list[Worst] = []

@@ -42,6 +42,7 @@ DEFAULTS = {
 }
 """Metrics that are analysed unless others are named: the first that exists leads the page."""
 MOST = 3
+MOST_NAMED = 10
 
 
 def generality(
@@ -211,13 +212,15 @@ def _cells(sums: GridSums, metrics: Sequence[Metric]) -> list[CellRow]:
                 {
                     **cell._asdict(),
                     "task": sums.tables.first.table.task,
-                    "status": "failed" if trained.predictions is None else "done",
+                    "status": trained.status if trained.predictions is None else "done",
                     "reason": trained.reason,
                     "metrics": values,
                     "n_failed": n_failed,
                     "parameters": trained.parameters,
+                    "trained_parameters": trained.trained_parameters,
                     "train_seconds": trained.train_seconds,
-                    "predict_seconds": trained.predict_seconds,
+                    "step_ms": trained.step_ms,
+                    "forward_ms": trained.forward_ms,
                     "memory_mb": trained.memory_mb,
                 }
             )
@@ -228,13 +231,22 @@ def _cells(sums: GridSums, metrics: Sequence[Metric]) -> list[CellRow]:
 def _warnings(sums: GridSums) -> list[Concern]:
     """What the tables say of themselves, and which cells failed."""
     grid: Grid = sums.grid
-    found = {}
-    for run in sums.every.values():
+    told: dict[str, list[tuple[Cell, Concern]]] = {}
+    for cell, run in sums.every.items():
         for concern in table_warnings(facts_of(run.table)):
-            found[concern.code, concern.message] = concern
+            told.setdefault(concern.code, []).append((cell, concern))
+    found = []
+    for same in told.values():
+        cell, concern = same[0]
+        if len({other.message for _, other in same}) > 1 or len(same) < len(sums.every):
+            message = f"{cell.name}: {concern.message}; so or alike in {len(same)} cells"
+            concern = concern.model_copy(update={"message": message, "where": None})
+        found.append(concern)
     lost = [cell.name for cell, trained in grid.cells.items() if trained.predictions is None]
-    more = []
     if lost:
-        message = f"{len(lost)} of {len(grid.cells)} cells failed: {', '.join(lost[:10])}"
-        more = [Concern(code="cells_failed", severity="warning", message=message)]
-    return [*found.values(), *more]
+        more = ", ..." if len(lost) > MOST_NAMED else ""
+        message = (
+            f"{len(lost)} of {len(grid.cells)} cells failed: {', '.join(lost[:MOST_NAMED])}{more}"
+        )
+        found.append(Concern(code="cells_failed", severity="warning", message=message))
+    return found

@@ -25,7 +25,7 @@ _READING = (
     "where one was stated. Two runs are equivalent only within a stated margin: where the 90 % "
     "interval lies inside it.",
 )
-_ADJUST = {"max_t": "joint bootstrap (max-T)", "holm": "Holm", "bh": "Benjamini-Hochberg"}
+ADJUST = {"max_t": "joint bootstrap (max-T)", "holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
 def build(result: Comparison) -> Section:
@@ -66,7 +66,7 @@ def _choices(result: Comparison) -> tuple[tuple[str, str], ...]:
         ("intervals", f"{level_words(result)}; bootstrap replicates: {count(spec.n_boot)}"),
         ("smallest group tested", f"{count(spec.min_n)} persons"),
         ("margins", "; ".join(text.strip() for text in margins) or "none was stated"),
-        ("adjustment", _ADJUST.get(spec.adjust or "", "none")),
+        ("adjustment", ADJUST.get(spec.adjust or "", "none")),
         ("combinations", "; ".join(map(combination_label, spec.combinations)) or "none"),
         ("group labels", "; ".join(sources) or "none"),
         *([("settings", "; ".join(settings))] if settings else []),

@@ -14,11 +14,13 @@ from audit.compare import compare
 from audit.result import AuditResult
 from reports import html as page_html
 from reports.comparison import write_comparison
+from reports.generality import write_generality
 from reports.page import write_report
 from tests.audit.frames import distribution_table
 from tests.reports.comparisons import tables
 from tests.reports.records import GENDERS, NASTY, age_record, expression_record
 from tests.reports.sections_of import audited
+from tests.reports.test_generality_page import record as generality_record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -47,7 +49,7 @@ RECORDS = {
 }
 
 
-PAGES = [*RECORDS, "comparison", "comparison of names"]
+PAGES = [*RECORDS, "comparison", "comparison of names", "grid"]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         runs = tables(groups, ("resnet50 old", "resnet50 new"))
         found = compare(runs, by=["group"], n_boot=0, min_n=10)
         write_comparison(found, folder / f"{name}.html")
+    write_generality(generality_record(), folder / "grid.html")
     return {name: folder / f"{name}.html" for name in PAGES}
 
 

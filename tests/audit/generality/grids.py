@@ -62,7 +62,10 @@ def grid(
         off = errors(frame, cell, shared, seed) * shrink(cell.backbone, cell.aggregator, group)
         table = table_of(frame, frame["age"] + off)
         size = 1000 * (1 + aggregators.index(cell.aggregator))
-        found[cell] = Trained(table, None, size, 2.0, 0.5, 100.0)
+        found[cell] = Trained(
+            table, parameters=10_000 + size, trained_parameters=size, train_seconds=2.0,
+            step_ms=size / 400, forward_ms=1.0, memory_mb=100.0,
+        )  # fmt: skip
     return found
 
 

@@ -169,6 +169,7 @@ def test_failed_cells_are_told_and_the_rest_goes_on() -> None:
     told = {(c.backbone, c.aggregator, c.seed): c.reason for c in found.cells}
     assert {Cell(*key): why for key, why in told.items() if why} == lost
     assert [w.code for w in found.warnings].count("cells_failed") == 1
+    assert len({w.code for w in found.warnings}) == len(found.warnings)
     rows = {(r.backbone, r.aggregator): r for r in found.gains if not r.group}
     assert (rows["b1", "sae"].value, rows["b1", "sae"].note) == (None, "no_common_seed")
     assert rows["b2", "sae"].n_seeds == 1  # the seed whose control is lost is left out

@@ -1,0 +1,36 @@
+"""The page of a grid of backbones and aggregators, made from its record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.files import write_text
+from audit.generality.record import Generality
+from reports.format import plain
+from reports.grid import SECTIONS
+from reports.html import Page, html_of
+
+KINDS = {"age": "Face age: does it hold on every backbone", "expression":
+         "Facial expression: does it hold on every backbone"}  # fmt: skip
+
+
+def render_generality(result: Generality) -> str:
+    """The page; the same record gives the same text."""
+    found = [build(result) for build in SECTIONS]
+    spec = result.spec
+    page = Page(
+        kind=KINDS[result.task],
+        heading=f"{len(spec.aggregators)} aggregators on {len(spec.backbones)} backbones",
+        data=plain(result.run.data or "") or "data not stated",
+        sections=tuple(section for section in found if section is not None),
+        text=result.to_json(),
+        file="generality.json",
+        schema=result.schema_,
+        simulated=result.run.simulated,
+    )
+    return html_of(page)
+
+
+def write_generality(result: Generality, path: Path) -> None:
+    """Write the page whole or not at all."""
+    write_text(path, render_generality(result))
