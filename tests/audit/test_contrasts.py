@@ -140,14 +140,14 @@ def test_analytic_critical_inverts_the_analytic_p():
 
 def test_detectable_gap_by_hand():
     # identity: se = 0.5, df = 0.25^2 x 99 / (0.16^2 + 0.09^2) = 183.605, and
-    # z = 0.8416212 sqrt(1 + 2.8016212^2 / (2 x 183.605)) = 0.8505685
+    # z = 0.8416212 sqrt(1 + 2.8016212^2 / 183.605) = 0.8594225
     sides = Sides("t", estimates(0.0, 0.16), estimates(1.0, 0.09), np.zeros(1))
-    expected = (1.96 + 0.8505685) * 0.5
+    expected = (1.96 + 0.8594225) * 0.5
     assert detectable(sides, np.array([1.96]), 1)[0] == pytest.approx(expected, rel=1e-6)
     # log: se_log^2 = 0.05 / 16 = 0.003125, df = 0.05^2 x 99 / (0.04^2 + 0.01^2) = 145.588, and
-    # z = 0.8416212 sqrt(1 + 2.8016212^2 (1 / (2 x 145.588) + 0.003125)) = 0.8630147
+    # z = 0.8416212 sqrt(1 + 2.8016212^2 (1 / 145.588 + 0.003125)) = 0.8740070
     log = Sides("log_t", estimates(4.0, 0.04), estimates(4.0, 0.01), np.zeros(1))
-    expected = 4 * np.expm1((1.96 + 0.8630147) * np.sqrt(0.003125))
+    expected = 4 * np.expm1((1.96 + 0.8740070) * np.sqrt(0.003125))
     assert detectable(log, np.array([1.96]), 1)[0] == pytest.approx(expected, rel=1e-6)
     # SD 5, 500 against 500 persons and a known error: 0.8859390348 years
     known = 25 / 500, 10**12
