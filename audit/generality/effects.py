@@ -10,7 +10,9 @@ influence of each person, and enters three times:
 - the variance of mu: Hartung and Knapp's (2001, doi:10.1002/sim.1009), Q / ((k - 1) sum w), plus
   what the correlation adds to it, a'(S + tau^2 I)a - E Q / ((k - 1) sum w); t has k - 1 degrees of
   freedom. Q is never taken below E Q, so that the interval is not narrower than what the people
-  alone make of it (Roever, Knapp and Friede, 2015, doi:10.1186/s12874-015-0091-1).
+  alone make of it (Roever, Knapp and Friede, 2015, doi:10.1186/s12874-015-0091-1). With few
+  backbones that differ little it is wide for its level: in 200 grids of 3 backbones without any
+  difference not one summary was called better or worse.
 
 Prediction interval for a new backbone on such people: mu +- t_{k-2} sqrt(tau^2 + var mu) (Higgins,
 Thompson and Spiegelhalter, 2009, doi:10.1111/j.1467-985X.2008.00552.x).

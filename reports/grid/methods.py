@@ -21,7 +21,7 @@ _READING = (
     "alone. All backbones are tested on the same people, so their errors go together; that "
     "correlation is known and is part of the interval. The range for a new backbone is a "
     "prediction interval with k - 2 degrees of freedom. Fewer than 3 backbones have neither "
-    "interval nor p.",
+    "interval nor p; with 3 or 4 only large gains are settled.",
     "A family is one metric over one combination of attributes and the whole table. Limits and p "
     "for a family come from the joint bootstrap of persons (max-T), or from Holm where seeds are a "
     "sample. Summaries over backbones are adjusted by Holm.",

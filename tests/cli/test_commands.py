@@ -157,6 +157,8 @@ def test_report_again_is_the_same(hae_audit: Command, tmp_path: Path, table: Pat
 def test_schemas(hae_audit: Command, tmp_path: Path) -> None:
     audit = json.loads(hae_audit("schema", "audit").stdout)
     assert "metrics" in audit["properties"]
+    grid = json.loads(hae_audit("schema", "generality").stdout)
+    assert "summaries" in grid["properties"]
     predictions = json.loads(hae_audit("schema", "predictions").stdout)
     assert "age_pred" in predictions["properties"]
 
