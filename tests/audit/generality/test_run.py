@@ -14,6 +14,7 @@ from audit.errors import InputError
 from audit.generality.cells import Cell, Trained
 from audit.generality.record import Generality, SummaryRow
 from audit.generality.run import generality
+from audit.predictions import predictions_from_frame
 from tests.audit.generality.grids import faces, grid, table_of
 
 FRAME = faces()
@@ -259,3 +260,33 @@ def test_bad_input_is_refused() -> None:
     }
     with pytest.raises(InputError, match="no backbone has an aggregator and its control"):
         analysed(lost)
+
+
+def test_expressions_with_means_over_classes() -> None:
+    frame = faces(400, ("x", "y")).drop(columns="age")
+    rng = np.random.default_rng(5)
+    classes = np.array(["anger", "fear", "joy"])
+    truth = classes[rng.integers(0, 3, len(frame))]
+    cells = {}
+    for b in ("b1", "b2", "b3"):
+        for a, right in (("mean", 0.5), ("sae", 0.8)):
+            for s in (0, 1):
+                wrong = classes[rng.integers(0, 3, len(frame))]
+                said = np.where(rng.random(len(frame)) < right, truth, wrong)
+                table = frame.assign(expression=truth, expression_pred=said)
+                cells[Cell(b, a, s)] = Trained(predictions_from_frame(table, task="expression"))
+    found = generality(cells, "mean", by=["group"], n_boot=100)
+    assert found.spec.analysed == ["accuracy", "balanced_accuracy", "macro_f1"]
+    for metric in found.spec.analysed:
+        rows = [r for r in found.summaries if r.metric == metric and not r.group]
+        whole = next(r for r in rows if r.kind == "value")
+        assert whole.verdict == "better"
+        # right by plan or by luck: 0.8 + 0.2 / 3 less 0.5 + 0.5 / 3
+        assert whole.value == pytest.approx(0.2, abs=0.06)
+        gap = next(r for r in rows if r.kind == "worst_minus_best")
+        assert gap.verdict == "inconclusive"
+        own = [r for r in found.gaps if r.metric == metric]
+        assert [r.n for r in own] == [400] * 3
+        assert all(r.low is not None and r.value_a is not None for r in own)
+        # a is served worst: the best less the worst is not negative over the whole grid
+        assert np.mean([(r.value_a or 0) + (r.value_b or 0) for r in own]) >= 0
