@@ -109,6 +109,7 @@ WARNING_CODES: dict[str, str] = {
     "pred_not_argmax": "the predicted class is not the most probable one",
     "unspread": "some predicted distributions sit on a single age; left out of z and ence",
     "unknown_group": "some faces have no value of an attribute; shown as unknown",
+    "weak_control": "a control is not better than half of the best constant, so gains say little",
     "cells_failed": "some cells of the grid have no predictions; the rest is analysed",
     "classes_by_place": "labels are numbers, read as places in the order of the class scores",
     "classes_unseen": "some classes never occur as truth",

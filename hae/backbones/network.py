@@ -162,16 +162,27 @@ def _regions(network: nn.Module, last: Tensor, cells: int) -> Tensor:
 
 
 def _create(name: str, size: int) -> nn.Module:
+    check_known(name)
     if name in OWN:
         return OWN[name]()
-    if not timm.is_model(name):
-        raise InputError(f"backbone {name!r}: timm has no such network; {_near(name)}")
     try:
         known = get_pretrained_cfg(name)
     except RuntimeError as error:  # a tag of weights that the network does not have
         raise InputError(f"backbone {name!r}: {error} Leave out what follows the dot") from error
     options: dict[str, Any] = {"img_size": size} if known and known.fixed_input_size else {}
     return timm.create_model(name, pretrained=False, num_classes=0, **options)
+
+
+def check_known(name: str) -> None:
+    """Refuse a name of no network, with the nearest ones.
+
+    Raises
+    ------
+    InputError
+        Neither this package nor timm has such a network.
+    """
+    if name not in OWN and not timm.is_model(name):
+        raise InputError(f"backbone {name!r}: timm has no such network; {_near(name)}")
 
 
 def _near(name: str) -> str:

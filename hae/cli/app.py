@@ -10,6 +10,7 @@ from hae.cli.data_audit import data_audit
 from hae.cli.diff import diff
 from hae.cli.evaluate import evaluate
 from hae.cli.gate import gate
+from hae.cli.generality import generality
 from hae.cli.listing import data_list, info, schema
 from hae.cli.pack import data_pack, data_verify
 from hae.cli.pool import data_pool
@@ -34,6 +35,7 @@ data = typer.Typer(
 app.command()(evaluate)
 app.command()(predict)
 app.command()(compare)
+app.command()(generality)
 app.command()(report)
 app.command()(recalibrate)
 app.command()(gate)

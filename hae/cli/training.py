@@ -91,16 +91,20 @@ def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
 
 def described(header: Header) -> str:
     """One line on what a checkpoint is and how good it was on the people held out."""
-    made, metrics = header.provenance, header.metrics
-    figures = [
+    made = header.provenance
+    return (
+        f"step {made.best_step:,} of {made.steps:,} was best; {figures(header.metrics)} on "
+        f"{made.validation_faces:,} held-out faces of {made.validation_people:,} people"
+        f"{', whom the first weights have seen' if made.validation_seen else ''}"
+    )
+
+
+def figures(metrics: Mapping[str, float]) -> str:
+    """``mae 5.32 [4.9, 5.81], ...``, of metrics whose ends stand beside them."""
+    return ", ".join(
         f"{name} {value:.3g} {_interval(metrics, name)}"
         for name, value in metrics.items()
         if not name.endswith(("_low", "_high"))
-    ]
-    return (
-        f"step {made.best_step:,} of {made.steps:,} was best; {', '.join(figures)} on "
-        f"{made.validation_faces:,} held-out faces of {made.validation_people:,} people"
-        f"{', whom the first weights have seen' if made.validation_seen else ''}"
     )
 
 

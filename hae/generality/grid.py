@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hae.config import (
     CONTROLS,
@@ -50,6 +50,14 @@ class GridConfig(Strict):
     controls: bool = True
     stage_one: Positive = 1000
 
+    @field_validator("backbones", "aggregators", mode="before")
+    @classmethod
+    def _bare(cls, found: object) -> object:
+        """A name alone stands for a table with nothing but the name."""
+        if not isinstance(found, list | tuple):
+            return found
+        return [{"name": item} if isinstance(item, str) else item for item in found]
+
     @model_validator(mode="after")
     def _whole(self) -> GridConfig:
         for name in ("backbones", "aggregators", "heads", "ks", "bin_widths", "seeds"):
@@ -59,6 +67,9 @@ class GridConfig(Strict):
         names = [backbone.name for backbone in self.backbones]
         if len(set(names)) < len(names):
             raise ValueError("backbones: two have one name; a grid tells them apart by it")
+        ways = [label(aggregator) for aggregator in self.aggregators]
+        if len(set(ways)) < len(ways):
+            raise ValueError("aggregators: two have one name; a grid tells them apart by it")
         most = max(self.ks)
         if self.stored_views < FEWEST_VIEWS * most:
             raise ValueError(

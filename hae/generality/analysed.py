@@ -1,0 +1,122 @@
+"""From the records of cells to the analysis of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audit.errors import InputError
+from audit.generality.cells import Cell, Trained
+from audit.names import check_name
+from audit.predictions import read_predictions
+from audit.rows import Concern
+from hae.config import CONTROLS
+from hae.generality.cells import PREDICTIONS, CellRecord
+from hae.generality.grid import BESIDE, GridConfig, label
+from hae.generality.grid import Cell as GridCell
+
+MIB = 2**20
+USUAL = ("mean", "single")
+"""Controls where none is named, the first that is in the grid."""
+ERRORS = ("mae", "band_distance")
+
+
+def named(grid: GridConfig, cell: CellRecord | GridCell) -> str:
+    """An aggregator with what else the grid varies.
+
+    ``sae``, or ``sae k8 corn`` where the grid has several K and several heads.
+    """
+    more = [
+        f"k{cell.k}" if len(grid.ks) > 1 else "",
+        cell.head if len(grid.heads) > 1 else "",
+        f"w{cell.bin_width:g}" if len(grid.bin_widths) > 1 else "",
+    ]
+    way = cell.aggregator if isinstance(cell.aggregator, str) else label(cell.aggregator)
+    return " ".join([way, *filter(None, more)])
+
+
+def control_of(names: Iterable[str], asked: str | None) -> str:
+    """What all are compared with: the one asked for, or the first usual one of the grid.
+
+    Raises
+    ------
+    InputError
+        The grid has no such one, or none of the usual ones.
+    """
+    known = list(names)
+    if asked is not None:
+        check_name(asked, known, "--control", "aggregator in the grid")
+        return asked
+    found = [name for usual in USUAL for name in known if name.split()[0] == usual]
+    if not found:
+        raise InputError(
+            f"the grid has neither {' nor '.join(USUAL)} to compare with; add one, or name the "
+            f"--control: {', '.join(known)}"
+        )
+    return found[0]
+
+
+def matched_of(grid: GridConfig, records: Sequence[CellRecord]) -> dict[str, list[str]]:
+    """Aggregator -> its controls of equal size, with the same other settings."""
+    names = {(r.aggregator, (r.head, r.k, r.bin_width)): named(grid, r) for r in records}
+    found: dict[str, list[str]] = {}
+    for (aggregator, rest), name in names.items():
+        if aggregator.partition(".")[0] in CONTROLS:
+            continue
+        beside = [names.get((f"{control}.{aggregator}", rest)) for control in BESIDE]
+        if any(beside):
+            found[name] = [control for control in beside if control]
+    return found
+
+
+def trained_cells(
+    grid: GridConfig, records: Sequence[CellRecord], out: Path
+) -> dict[Cell, Trained]:
+    """What every cell predicts for the test faces, or why it failed."""
+    return {
+        Cell(record.backbone, named(grid, record), record.seed): _trained(record, out)
+        for record in records
+    }
+
+
+def _trained(record: CellRecord, out: Path) -> Trained:
+    if record.status != "done":
+        return Trained(reason=record.reason or "no reason was given", status=record.status)
+    path = out / record.key / PREDICTIONS
+    table = replace(read_predictions(path, task="age"), place=f"{record.key}/{PREDICTIONS}")
+    cost, files = record.cost, record.predictions
+    return Trained(
+        table,
+        parameters=cost.parameters if cost else None,
+        trained_parameters=cost.trained_parameters if cost else None,
+        train_seconds=cost.seconds if cost else None,
+        step_ms=cost.step_ms if cost else None,
+        forward_ms=cost.forward_ms if cost else None,
+        memory_mb=cost.peak_bytes / MIB if cost and cost.peak_bytes is not None else None,
+        files=(files,) if files else (),
+    )
+
+
+def weak_controls(
+    records: Sequence[CellRecord],
+    constant: Mapping[str, float],
+    control: str,
+    grid: GridConfig,
+) -> list[Concern]:
+    """Controls whose error is not below half of the best constant's.
+
+    What is gained over a control that hardly learned says little of the aggregator.
+    """
+    metric = next((name for name in ERRORS if name in constant), None)
+    own = [r for r in records if named(grid, r) == control and metric in r.metrics]
+    weak = [r for r in own if metric and r.metrics[metric] >= constant[metric] / 2]
+    if not weak or metric is None:
+        return []
+    worst = max(weak, key=lambda record: record.metrics[metric])
+    message = (
+        f"{len(weak)} of {len(own)} trainings of the control {control!r} are not better than half "
+        f"of the best constant ({metric} {constant[metric]:.3g}); the worst is {worst.key} with "
+        f"{worst.metrics[metric]:.3g}: train longer, or from better first weights"
+    )
+    return [Concern(code="weak_control", severity="warning", message=message)]
