@@ -222,9 +222,9 @@ def detectable(sides: Sides, crit: FloatArray, worse: int, *, both: bool = False
 def needed(crit: FloatArray, df: FloatArray, more: FloatArray | float = 0.0) -> FloatArray:
     """How many standard errors a true gap must have to be found in 80 % of samples.
 
-    crit + z sqrt(1 + (crit + z)^2 (1 / df + more)), z = 0.84: the error is an estimate in the sample
-    that states the gap and again in the one that tests it, with relative variance 1 / (2 df) each;
-    what it is multiplied with may be one too (``more``); the power shall be 80 % over all samples.
+    crit + z sqrt(1 + (crit + z)^2 (1 / df + more)), z = 0.84: the error is an estimate in the
+    sample that states the gap and again in the one that tests it, with relative variance 1 / (2 df)
+    each; what it is multiplied with may be one too (``more``). The power is 80 % over all samples.
     """
     z = ndtri(_POWER)
     unsure = np.nan_to_num(1 / df + more, posinf=0.0)

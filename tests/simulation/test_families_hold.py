@@ -124,10 +124,13 @@ def row_of_last(setting, errors) -> RestGap:
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", ["mae", "cs5"])
 def test_no_material_gap_at_the_margin(metric, record_property):
-    """A true gap as large as the margin, 1 year or 7 points, 600 against 400 persons."""
-    rng, said = np.random.default_rng(7), 0
+    """A true gap as large as the margin, 1 year or 7 points, 600 against 400 persons.
+
+    4,000 runs leave +- 0.7 points (two standard errors) on 5 %.
+    """
+    rng, said, runs = np.random.default_rng(7), 0, 4000
     margin = 1.0 if metric == "mae" else 0.07
-    for run in range(RUNS):
+    for run in range(runs):
         if metric == "mae":
             errors = normal_errors([600, 400], rng)
             errors[1] = scaled(errors[1], margin)
@@ -135,9 +138,9 @@ def test_no_material_gap_at_the_margin(metric, record_property):
             errors = [*hits(0.85)([600], rng), *hits(0.85 - margin)([400], rng)]
         row = row_of_last(setting_of(metric, 100, run), errors)
         said += verdict(row, margin) == "no material gap"
-    print(f"{metric}: no material gap at the margin in {said / RUNS:.3f}")
-    record_property("no_material_gap", said / RUNS)
-    assert said <= 0.055 * RUNS
+    print(f"{metric}: no material gap at the margin in {said / runs:.3f}")
+    record_property("no_material_gap", said / runs)
+    assert said <= 0.055 * runs
 
 
 @pytest.mark.slow
