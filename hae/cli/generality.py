@@ -65,7 +65,8 @@ def generality(
     generality.html into DIR, and a folder for each cell. 3 is returned where cells failed; what was
     finished is kept and compared.
     """
-    from hae.cli.gridding import Asked, GridOptions, run_generality
+    from hae.cli.grid_asked import Asked, GridOptions
+    from hae.cli.gridding import run_generality
     from hae.cli.options import margins_of, numbers, sources_of
 
     asked = Asked(

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import fields
 
-from audit.configs import checked, read_toml
-from audit.errors import InputError
-from audit.files import write_text
 from audit.generality.record import Generality
 from audit.generality.run import generality
-from audit.groups import attribute, combinations_of
-from audit.options import checked_options
-from audit.paired_tables import paired_tables
-from audit.predictions import predictions_from_frame
 from audit.result import RunInfo
 from audit.tables import file_hash
-from hae.backbones.network import check_known
 from hae.cli.comparing import check_place
 from hae.cli.gains import FILES, as_dict, print_gains
+from hae.cli.grid_asked import Asked, GridOptions, grid_of, parts_of, settled
 from hae.cli.grid_bars import GridBars
-from hae.cli.options import pairs_of
 from hae.cli.progress import bars
 from hae.cli.record import ENGINE, TRAINING, versions
 from hae.cli.summary import print_json
 from hae.cli.training import LOCK
 from hae.cli.work import DONE, PARTLY
-from hae.data.core import Manifest, state_hash
-from hae.data.readers import read_data
+from hae.data.core import Manifest
 from hae.generality.analysed import (
     control_of,
     matched_of,
@@ -41,49 +29,11 @@ from hae.generality.analysed import (
     weak_controls,
 )
 from hae.generality.cells import Bench, CellRecord
+from hae.generality.folder import signed
 from hae.generality.grid import GridConfig, cells
 from hae.generality.run import CELLS, run_grid
-from hae.settings import with_settings
-from hae.training.run import CACHE
 from hae.training.store import locked
 from reports.generality import write_generality
-
-SIGN = "grid.json"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Config and data, as the command line names them."""
-
-    data: str
-    split: str
-    val_split: str
-    test_data: str | None
-    test_split: str
-    first_data: str | None
-    first_split: str | None
-    mapping: Sequence[str] | None
-    config: Path
-    settings: Sequence[str] | None
-    out: Path
-    cache: Path | None
-
-
-@dataclass(frozen=True)
-class GridOptions:
-    """How the cells are compared; all but ``control`` go to the analysis as they are."""
-
-    control: str | None
-    by: tuple[str, ...] | None
-    margins: Mapping[str, float]
-    age_bands: tuple[float, ...] | None
-    sources: Mapping[str, str]
-    adjust: Literal["max_t", "holm", "bh"]
-    estimand: Literal["image", "subject"]
-    min_n: int
-    max_cells: int
-    n_boot: int
-    seed: int
 
 
 def run_generality(
@@ -102,6 +52,7 @@ def run_generality(
     options = settled(grid, bench.test, options)
     with locked(asked.out / LOCK, wait=False), signed(grid, bench, others, asked.out):
         records = told_run(grid, bench, others)
+        (asked.out / LOCK).unlink()
     result = analysed(grid, records, bench, others, options, command)
     result.write(asked.out / FILES[0])
     write_generality(result, asked.out / FILES[1])
@@ -110,105 +61,6 @@ def run_generality(
     else:
         print_gains(result, asked.out)
     return DONE if all(record.status == "done" for record in records) else PARTLY
-
-
-def grid_of(asked: Asked) -> GridConfig:
-    """Read the config; unknown keys and names are said with the nearest ones."""
-    place = asked.config.name + (" and --set" if asked.settings else "")
-    content = with_settings(read_toml(asked.config, "a grid"), asked.settings or ())
-    grid = checked(GridConfig, content, place)
-    for backbone in grid.backbones:
-        check_known(backbone.name)
-    return grid
-
-
-def parts_of(asked: Asked) -> tuple[Bench, Manifest | None]:
-    """Read the data: people to train, select and compare on, and those of the first stage."""
-    mapping = pairs_of(asked.mapping, "--map", "OURS=THEIRS")
-    names = (asked.split, asked.val_split, asked.test_split)
-    test_data = asked.test_data or asked.data
-    if len(set(names[:2])) < 2 or (test_data == asked.data and len(set(names)) < 3):
-        raise InputError(
-            f"--split {names[0]}, --val-split {names[1]}, --test-split {names[2]}: two are one "
-            "part; give three"
-        )
-    others = None
-    if asked.first_data is not None or asked.first_split is not None:
-        others = read_data(asked.first_data or asked.data, asked.first_split, mapping)
-    bench = Bench(
-        train=read_data(asked.data, asked.split, mapping),
-        validation=read_data(asked.data, asked.val_split, mapping),
-        test=read_data(test_data, asked.test_split, mapping),
-        out=asked.out,
-        cache=asked.cache or asked.out / CACHE,
-        versions=versions(TRAINING),
-    )
-    return bench, others
-
-
-def settled(grid: GridConfig, test: Manifest, options: GridOptions) -> GridOptions:
-    """Say which groups are compared, and refuse what cannot be before the long work.
-
-    Without ``--by`` these are what the data set says of its people, as in ``evaluate``.
-    """
-    truth = predictions_from_frame(
-        test.frame.drop(columns="path").assign(age_pred=None), task="age", place=test.label
-    )
-    usual = [name for names in combinations_of(None, truth) for name in names]
-    by = options.by or tuple(dict.fromkeys([*test.sources, *usual]))
-    used = {name for names in combinations_of(by, truth) for name in names}
-    for name in sorted(used):
-        attribute(truth, name, options.age_bands)
-    rest = {f.name: getattr(options, f.name) for f in fields(options)}
-    for name in ("control", "by", "sources"):
-        rest.pop(name)
-    how = checked_options(**rest, sources=options.sources)
-    paired_tables({test.label: truth}, by or None, how)  # margins, too
-    names = dict.fromkeys(named(grid, cell) for cell in cells(grid))
-    control_of(names, options.control)
-    known = {name: source for name, source in test.sources.items() if name in used}
-    return replace(options, by=by or None, sources={**known, **options.sources})
-
-
-@contextmanager
-def signed(grid: GridConfig, bench: Bench, others: Manifest | None, out: Path) -> Iterator[None]:
-    """Keep a folder to one grid; one that was refused before a cell began leaves it free.
-
-    Raises
-    ------
-    InputError
-        The folder holds another grid, or one of other faces.
-    """
-    path = out / SIGN
-    parts = {"train": bench.train, "validation": bench.validation, "test": bench.test}
-    parts |= {"first": others} if others is not None else {}
-    wanted: dict[str, Any] = grid.model_dump(mode="json")
-    wanted["data"] = {name: state_hash(manifest) for name, manifest in parts.items()}
-    new = not path.exists()
-    if new:
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
-    else:
-        _check_sign(path, wanted)
-    try:
-        yield
-    except InputError:
-        if new:
-            path.unlink()
-        raise
-
-
-def _check_sign(path: Path, wanted: Mapping[str, Any]) -> None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: does not say which grid this is; give another --out")
-    changed = [key for key in wanted if found.get(key) != wanted[key]]
-    if changed:
-        raise InputError(
-            f"{path.parent}: holds a grid that differs in {', '.join(changed)}; give another --out"
-        )
 
 
 def told_run(grid: GridConfig, bench: Bench, others: Manifest | None) -> list[CellRecord]:

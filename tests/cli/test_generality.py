@@ -13,10 +13,9 @@ import pytest
 from audit.generality.record import Generality
 from hae.cli.gains import FILES
 from hae.cli.grid_bars import GridBars
-from hae.cli.gridding import SIGN
 from hae.cli.training import LOCK
 from hae.generality import cells as cells_module
-from hae.generality.cells import CellRecord
+from hae.generality.folder import SIGN
 from hae.generality.run import CELLS
 from hae.training.store import locked
 from tests.cli.running import Command, Done, refused
@@ -244,32 +243,3 @@ def test_people_of_two_parts_leave_the_folder_free(run: Run, tmp_path: Path) -> 
 def test_two_processes_in_one_folder(run: Run, tmp_path: Path) -> None:
     with locked(tmp_path / "run" / LOCK):
         assert "run: another process is at work there; wait for its end" in refused(run())
-
-
-def test_settings_that_vary_are_part_of_the_name() -> None:
-    from audit.errors import InputError
-    from hae.generality.analysed import control_of, matched_of, named
-    from hae.generality.grid import GridConfig
-
-    grid = GridConfig.model_validate(
-        {"backbones": ["a"], "aggregators": ["mean", "ban"], "ks": [1, 4], "heads": ["corn"]}
-    )
-    record = {
-        "backbone": "a", "head": "corn", "bin_width": 1.0, "seed": 0, "task": "age",
-        "status": "failed", "metrics": {}, "fingerprint": "-", "key": "x",
-    }  # fmt: skip
-    records = [
-        CellRecord.model_validate(record | {"aggregator": name, "k": k})
-        for k in (1, 4)
-        for name in ("mean", "ban", "views_mlp.ban", "regions_mlp.ban")
-    ]
-    names = [named(grid, r) for r in records]
-    assert names[:3] == ["mean k1", "ban k1", "views_mlp.ban k1"]
-    assert control_of(names, None) == "mean k1"
-    assert control_of(names, "ban k4") == "ban k4"
-    with pytest.raises(InputError, match="neither mean nor single"):
-        control_of(["ban k1"], None)
-    assert matched_of(grid, records) == {
-        "ban k1": ["views_mlp.ban k1", "regions_mlp.ban k1"],
-        "ban k4": ["views_mlp.ban k4", "regions_mlp.ban k4"],
-    }

@@ -1,0 +1,118 @@
+"""What ``generality`` is asked: config, data and options, checked before the long work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from audit.configs import checked, read_toml
+from audit.errors import InputError
+from audit.groups import attribute, combinations_of
+from audit.options import checked_options
+from audit.paired_tables import paired_tables
+from audit.predictions import predictions_from_frame
+from hae.backbones.network import check_known
+from hae.cli.options import pairs_of
+from hae.cli.record import TRAINING, versions
+from hae.data.core import Manifest
+from hae.data.readers import read_data
+from hae.generality.analysed import control_of, named
+from hae.generality.cells import Bench
+from hae.generality.grid import GridConfig, cells
+from hae.settings import with_settings
+from hae.training.run import CACHE
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Config and data, as the command line names them."""
+
+    data: str
+    split: str
+    val_split: str
+    test_data: str | None
+    test_split: str
+    first_data: str | None
+    first_split: str | None
+    mapping: Sequence[str] | None
+    config: Path
+    settings: Sequence[str] | None
+    out: Path
+    cache: Path | None
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """How the cells are compared; all but ``control`` go to the analysis as they are."""
+
+    control: str | None
+    by: tuple[str, ...] | None
+    margins: Mapping[str, float]
+    age_bands: tuple[float, ...] | None
+    sources: Mapping[str, str]
+    adjust: Literal["max_t", "holm", "bh"]
+    estimand: Literal["image", "subject"]
+    min_n: int
+    max_cells: int
+    n_boot: int
+    seed: int
+
+
+def grid_of(asked: Asked) -> GridConfig:
+    """Read the config; unknown keys and names are said with the nearest ones."""
+    place = asked.config.name + (" and --set" if asked.settings else "")
+    content = with_settings(read_toml(asked.config, "a grid"), asked.settings or ())
+    grid = checked(GridConfig, content, place)
+    for backbone in grid.backbones:
+        check_known(backbone.name)
+    return grid
+
+
+def parts_of(asked: Asked) -> tuple[Bench, Manifest | None]:
+    """Read the data: people to train, select and compare on, and those of the first stage."""
+    mapping = pairs_of(asked.mapping, "--map", "OURS=THEIRS")
+    names = (asked.split, asked.val_split, asked.test_split)
+    test_data = asked.test_data or asked.data
+    if len(set(names[:2])) < 2 or (test_data == asked.data and len(set(names)) < 3):
+        raise InputError(
+            f"--split {names[0]}, --val-split {names[1]}, --test-split {names[2]}: two are one "
+            "part; give three"
+        )
+    others = None
+    if asked.first_data is not None or asked.first_split is not None:
+        others = read_data(asked.first_data or asked.data, asked.first_split, mapping)
+    bench = Bench(
+        train=read_data(asked.data, asked.split, mapping),
+        validation=read_data(asked.data, asked.val_split, mapping),
+        test=read_data(test_data, asked.test_split, mapping),
+        out=asked.out,
+        cache=asked.cache or asked.out / CACHE,
+        versions=versions(TRAINING),
+    )
+    return bench, others
+
+
+def settled(grid: GridConfig, test: Manifest, options: GridOptions) -> GridOptions:
+    """Say which groups are compared, and refuse what cannot be before the long work.
+
+    Without ``--by`` these are what the data set says of its people, as in ``evaluate``.
+    """
+    truth = predictions_from_frame(
+        test.frame.drop(columns="path").assign(age_pred=None), task="age", place=test.label
+    )
+    usual = [name for names in combinations_of(None, truth) for name in names]
+    by = options.by or tuple(dict.fromkeys([*test.sources, *usual]))
+    used = {name for names in combinations_of(by, truth) for name in names}
+    for name in sorted(used):
+        attribute(truth, name, options.age_bands)
+    rest = {f.name: getattr(options, f.name) for f in fields(options)}
+    for name in ("control", "by", "sources"):
+        rest.pop(name)
+    how = checked_options(**rest, sources=options.sources)
+    paired_tables({test.label: truth}, by or None, how)  # margins, too
+    names = dict.fromkeys(named(grid, cell) for cell in cells(grid))
+    control_of(names, options.control)
+    known = {name: source for name, source in test.sources.items() if name in used}
+    return replace(options, by=by or None, sources={**known, **options.sources})
