@@ -21,8 +21,9 @@ class Cost(Strict):
 
     ``parameters`` of the whole model. ``step_ms``: forward and backward, ``forward_ms``: the
     estimates alone, each the median of five, on ``batch`` faces whose features are stored.
-    ``seconds`` of the cell's whole training on this machine. ``peak_bytes``: most memory of a GPU;
-    None without one.
+    ``seconds`` of the cell's whole training on this machine: with the backbone's look at all faces
+    in the first cell that needs it, and after a stop only of the rest, so not for comparing.
+    ``peak_bytes``: most memory of a GPU; None without one.
     """
 
     trained_parameters: int
