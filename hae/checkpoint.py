@@ -96,6 +96,11 @@ class Checkpoint:
         return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
 
 
+def apart(tensor: Tensor) -> Tensor:
+    """A copy on the CPU: the format refuses tensors that share memory, as tied weights do."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
 def write_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     """Write a checkpoint whole or not at all; the same content gives the same bytes.
 
@@ -104,7 +109,7 @@ def write_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor]) 
     InputError
         The disk is full, or the folder cannot be written to.
     """
-    flat = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    flat = {name: apart(tensors[name]) for name in sorted(tensors)}
     content = header.model_dump(mode="json")
     sealed = {**content, "digest": _digest(content, flat)}
     try:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from audit.errors import InputError
 from audit.files import write_bytes
+from hae.checkpoint import apart
 from hae.training.module import Training
 
 Tell = Callable[[int, dict[str, float]], object]
@@ -121,7 +122,7 @@ def _stepped(trainer: Trainer, batch_idx: int) -> bool:
 
 def _save(model: torch.nn.Module, path: Path) -> None:
     """Write the weights whole or not at all."""
-    _write(path, save({k: v.contiguous() for k, v in model.state_dict().items()}))
+    _write(path, save({k: apart(v) for k, v in model.state_dict().items()}))
 
 
 def _write(path: Path, content: bytes) -> None:

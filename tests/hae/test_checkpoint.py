@@ -61,6 +61,16 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def test_tied_weights_are_written_twice(tmp_path: Path) -> None:
+    """The format refuses tensors that share memory."""
+    tied = torch.arange(4, dtype=torch.float32)
+    write_checkpoint(tmp_path / "m.safetensors", header(), {"a": tied, "b": tied, "c": tied[:2]})
+    found = load_file(tmp_path / "m.safetensors")
+    assert torch.equal(found["a"], tied)
+    assert torch.equal(found["b"], tied)
+    assert torch.equal(found["c"], tied[:2])
+
+
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the JSON of a checkpoint and leave its tensors."""
     content = path.read_bytes()
