@@ -7,7 +7,7 @@ from dataclasses import replace
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
-from reports.figures import Line, Mark, forest, lines
+from reports.figures import Line, forest, lines
 from reports.format import (
     count,
     group_label,
@@ -17,7 +17,7 @@ from reports.format import (
     plural,
     row_estimate,
 )
-from reports.lookup import groups_in_order, is_small, metric_row, unit
+from reports.lookup import groups_in_order, metric_row, unit
 from reports.sections.curves import (
     MAX_IN_SIGHT,
     MAX_PANELS,
@@ -26,6 +26,7 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
+from reports.sections.marks import row_mark
 from reports.words import by, level_words, mark_of
 
 _READING = (
@@ -108,7 +109,7 @@ def _bias(
     result: AuditResult, names: list[str], rows: list[MetricRow], found: Table, id: str
 ) -> Figure:
     u = unit(result, "confidence_bias")
-    marks = [_mark(result, row, u) for row in rows[:MAX_MARKS]]
+    marks = [row_mark(result, row, u, people=True) for row in rows[:MAX_MARKS]]
     spec, height = forest(
         marks, axis="mean confidence minus accuracy", right="faces / people", reference=0.0,
         reference_label="calibrated",
@@ -125,14 +126,6 @@ def _bias(
     said = "; ".join(mark.hover for mark in marks[:12])
     panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
     return Figure(f"{id}-figure", title, caption, (panel,), found)
-
-
-def _mark(result: AuditResult, row: MetricRow, u: str) -> Mark:
-    label = group_label(row.group)
-    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}"
-    right = f"{count(row.n)} / {count(row.n_subjects)}"
-    role = "small" if is_small(result, row) else "plain"
-    return Mark(label, row.value, row.low, row.high, right, hover, role)  # type: ignore[arg-type]
 
 
 def _table(result: AuditResult, names: list[str], groups: list[Group], id: str) -> Table:

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Size, Table, table
-from reports.figures import Mark, Role, forest
+from reports.figures import forest
 from reports.format import (
     count,
-    group_label,
     group_value,
     number,
     p_value,
     plain,
-    plural,
     row_estimate,
     unit_word,
 )
 from reports.lookup import groups_in_order, is_small, metric_row, unit
+from reports.sections.marks import row_mark
 from reports.words import by, level_words, mark_of
 
 MAX_MARKS = 30
@@ -114,7 +113,7 @@ def by_group(
 def _panel(result: AuditResult, metric: str, groups: list[Group], level: str, id: str) -> Panel:
     u = unit(result, metric)
     rows = [metric_row(result, metric, group) for group in groups[:MAX_MARKS]]
-    marks = [_mark(result, row, u) for row in rows if row is not None]
+    marks = [row_mark(result, row, u) for row in rows if row is not None]
     covers = "coverage" in metric
     whole = metric_row(result, metric, {})
     reference = float(level) / 100 if covers else whole.value if whole else None
@@ -127,13 +126,6 @@ def _panel(result: AuditResult, metric: str, groups: list[Group], level: str, id
     )
     alt = f"{axis}. {'; '.join(mark.hover for mark in marks[:12])}."
     return Panel(id, f"{name[:1].upper()}{name[1:]}", alt, spec, height)
-
-
-def _mark(result: AuditResult, row: MetricRow, u: str) -> Mark:
-    label = group_label(row.group)
-    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}"
-    role: Role = "small" if is_small(result, row) else "plain"
-    return Mark(label, row.value, row.low, row.high, count(row.n), hover, role)
 
 
 def _table(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
-from reports.figures import MARKS, Mark, Role, forest, lines
-from reports.format import count, group_label, group_value, plain, plural, row_estimate
-from reports.lookup import groups_in_order, is_small, metric_row, unit
+from reports.figures import MARKS, forest, lines
+from reports.format import count, group_value, plain, row_estimate
+from reports.lookup import groups_in_order, metric_row, unit
 from reports.sections import challenge
 from reports.sections.challenge import SIDES
 from reports.sections.curves import banded, curves_of, points_table
+from reports.sections.marks import row_mark
 from reports.words import by, level_words, mark_of
 
 MAX_MARKS = 30
@@ -99,7 +100,7 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
     panels = []
     for metric, side in SIDES:
         rows = [metric_row(result, metric, group, gate) for group in groups[:MAX_MARKS]]
-        marks = [_mark(result, row, unit(result, metric)) for row in rows if row is not None]
+        marks = [row_mark(result, row, unit(result, metric)) for row in rows if row is not None]
         whole = metric_row(result, metric, {}, gate)
         spec, height = forest(
             marks, axis=f"share {side}", right="faces", reference=whole.value if whole else None,
@@ -113,13 +114,6 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
     if len(groups) > MAX_MARKS:
         caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."
     return [Figure(f"{id}-figure", title, caption, tuple(panels), found, "half")]
-
-
-def _mark(result: AuditResult, row: MetricRow, u: str) -> Mark:
-    label = group_label(row.group)
-    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}"
-    role: Role = "small" if is_small(result, row) else "plain"
-    return Mark(label, row.value, row.low, row.high, count(row.n), hover, role)
 
 
 def _table(
