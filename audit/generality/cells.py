@@ -32,9 +32,9 @@ class Trained:
     """What became of a cell: predictions, or the ``reason`` why there are none.
 
     ``status`` names the kind of failure. ``parameters`` are of the whole model,
-    ``trained_parameters`` without a frozen backbone; ``train_seconds`` of the whole training,
-    ``step_ms`` and ``forward_ms`` of one batch that is the same for all, ``memory_mb`` the peak.
-    ``None`` is not measured.
+    ``trained_parameters`` without a frozen backbone; ``train_seconds`` of the training's steps,
+    ``step_ms`` and ``forward_ms`` of one batch that is the same for all, ``memory_mb`` the most
+    MiB in a step on it. ``None`` is not measured.
     """
 
     predictions: Predictions | None = None

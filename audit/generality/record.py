@@ -46,10 +46,16 @@ class CellRow(Record):
     n_failed: int | None = Field(default=None, description="labelled faces that it did not process")
     parameters: int | None = Field(default=None, description="of the whole model")
     trained_parameters: int | None = Field(default=None, description="without a frozen backbone")
-    train_seconds: Number = None
+    train_seconds: Number = Field(
+        default=None,
+        description="of the steps and their validation, without the look at faces before them; "
+        "none where the training was stopped in between",
+    )
     step_ms: Number = Field(default=None, description="a training step on one batch, as for all")
     forward_ms: Number = Field(default=None, description="estimates for that batch")
-    memory_mb: Number = Field(default=None, description="peak memory")
+    memory_mb: Number = Field(
+        default=None, description="MiB at most in a training step on that batch, with the weights"
+    )
 
 
 class _OfCells(Record):

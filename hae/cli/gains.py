@@ -36,6 +36,7 @@ def as_dict(result: Generality, out: Path) -> dict[str, Any]:
         "control": result.spec.control,
         "metric": metric,
         "scope": result.spec.scope,
+        "training": result.spec.training,
         "gains": [row.model_dump(mode="json") for row in gains],
         "summaries": [row.model_dump(mode="json") for row in summaries],
         "failed_cells": [cell.model_dump(mode="json") for cell in _failed(result)],
@@ -50,6 +51,8 @@ def print_gains(result: Generality, out: Path) -> None:
     title = f"{result.task}: gain in {metric_title(leading(result))} over {result.spec.control}"
     console.print(f"[bold]{escape(title)}[/]")
     console.print(escape(f"above 0 the aggregator is better; {result.spec.scope}"))
+    if result.spec.training:
+        console.print(escape(f"trained: {result.spec.training}"))
     console.print(_table(result))
     for cell in _failed(result):
         name = f"{cell.backbone}/{cell.aggregator}/{cell.seed}"

@@ -105,16 +105,23 @@ def analysed(
 def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
     """How the cells were trained, in words."""
     base, bare = grid.base, [b.name for b in grid.backbones if b.init == "random"]
-    text = (
+    frozen = (
         f"frozen features: every backbone saw {grid.stored_views} views of each face once, shared "
-        f"by its cells; {base.steps:,} steps of {base.batch_size} faces of {bench.train.label}, "
-        f"selected on {bench.validation.label}"
+        "by its cells"
+    )
+    whole = "end to end: every cell trained the whole network from its backbone's first weights"
+    text = (
+        f"{frozen if grid.mode == 'frozen' else whole}; {base.steps:,} steps of "
+        f"{base.batch_size * base.accumulate} faces of {bench.train.label}, selected on "
+        f"{bench.validation.label}"
     )
     if bare and others is not None:
         text += (
             f"; {', '.join(bare)} learned ages in {grid.stage_one:,} steps on other people, of "
             f"{others.label}"
         )
+    elif bare:
+        text += f"; {', '.join(bare)} began at random weights, the same for all cells of a seed"
     return text
 
 

@@ -18,7 +18,7 @@ from hae.checkpoint import Header, read_header
 from hae.cli.options import pairs_of
 from hae.cli.progress import bars
 from hae.cli.record import TRAINING, versions
-from hae.config import RunConfig
+from hae.config import CHECKPOINT, RunConfig
 from hae.data.readers import read_data
 from hae.settings import with_settings
 from hae.training.fit import RESUME
@@ -72,11 +72,15 @@ def _check_devices(wanted: int) -> None:
 def run_training(work: Callable[[Order, Any], Path], order: Order) -> None:
     """Run the work with bars on stderr, and say what came of it."""
     main = os.environ.get("LOCAL_RANK", "0") == "0"
+    finished = (order.out / CHECKPOINT).is_file()
     with bars(quiet=not main, field="figures") as bar:
         try:
             # the other processes of several belong to the first
             with locked(order.out / LOCK, wait=False) if main else nullcontext():
-                path = work(order, Bars(bar, order.config.steps, loud=main))
+                report = Bars(bar, order.config.steps, loud=main)
+                path = work(order, report)
+                if finished:
+                    report.notice(f"{path}: is finished already; give another --out to train again")
                 if main:
                     (order.out / LOCK).unlink()
         except KeyboardInterrupt:

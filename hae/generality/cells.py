@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,16 +20,18 @@ from audit.result import FileHash
 from audit.tables import file_hash
 from hae.adapters.checkpoint import age_model
 from hae.checkpoint import Checkpoint, read_checkpoint
-from hae.config import Strict
+from hae.config import CHECKPOINT, Strict
 from hae.data.core import Manifest, state_hash
 from hae.generality.cache import claim, described
+from hae.generality.clock import Clock
 from hae.generality.cost import Cost, cost_of
-from hae.generality.grid import Cell, label
-from hae.inference import AgeEstimates, FloatArray
+from hae.generality.grid import Cell, Mode, label
+from hae.inference import AgeEstimates, FloatArray, estimate_faces
 from hae.models.age import AgeModel
 from hae.parts import write_parquet
 from hae.training.callbacks import NotFiniteError
 from hae.training.faces import Faces, load_faces
+from hae.training.fit import RESUME
 from hae.training.run import Order, Report
 from hae.training.stored import store_views, stored_estimates
 from hae.training.train_age import train_age, validation_metrics
@@ -51,7 +52,7 @@ class CellRecord(Strict):
     bin_width: float
     seed: int
     task: str
-    mode: Literal["frozen"] = "frozen"
+    mode: Mode = "frozen"
     status: Status
     reason: str | None = None
     metrics: dict[str, float]
@@ -116,6 +117,7 @@ def _named(cell: Cell, print_: str) -> dict[str, object]:
         "bin_width": cell.bin_width,
         "seed": cell.seed,
         "task": cell.task,
+        "mode": cell.mode,
         "fingerprint": print_,
     }
 
@@ -162,13 +164,12 @@ def _worked(
         devices=1,
         versions=bench.versions,
     )
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    claim(bench.cache, described(config, weights))
-    start = time.perf_counter()
-    found = read_checkpoint(train_age(order, report))
-    seconds = time.perf_counter() - start
-    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    if cell.mode == "frozen":
+        claim(bench.cache, described(config, weights))
+    begun = any((order.out / name).exists() for name in (RESUME, CHECKPOINT))
+    clock = Clock(report)
+    found = read_checkpoint(train_age(order, clock))
+    seconds = None if begun else clock.seconds
     model = age_model(found, order.out)
     faces, ages = _test_ages(model, found, bench, order, report)
     frame = bench.test.frame.drop(columns="path")
@@ -178,7 +179,7 @@ def _worked(
         "status": "done",
         "metrics": validation_metrics(ages, faces),
         "best_step": found.header.provenance.best_step,
-        "cost": cost_of(model, config.batch_size, seconds, peak),
+        "cost": cost_of(model, config.batch_size, seconds),
         "predictions": file_hash(folder / PREDICTIONS),
     }
 
@@ -186,16 +187,17 @@ def _worked(
 def _test_ages(
     model: AgeModel, found: Checkpoint, bench: Bench, order: Order, report: Report
 ) -> tuple[Faces, AgeEstimates]:
-    """The readable test faces, and their estimates from stored views that cells share."""
+    """The readable test faces, and their estimates; from stored views that frozen cells share."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = model.config
     done = report.stage(f"faces of {bench.test.label}", len(bench.test))
     faces = load_faces(bench.test, config.size, config.keep, order.cache, progress=done).faces
     views = ViewParams(**found.part("views"))
     state, run = state_hash(bench.test), found.header.config
-    seen = store_views(
-        model.to(device), faces, "test", state, views, run, order.cache, report.stage
-    )
+    model.to(device)
+    if not run.embed_views:
+        return faces, estimate_faces(model, faces.pixels, len(faces), views, device)
+    seen = store_views(model, faces, "test", state, views, run, order.cache, report.stage)
     return faces, stored_estimates(model, seen, device)
 
 

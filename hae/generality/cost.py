@@ -1,29 +1,33 @@
-"""What a cell costs: parameters, and time on a batch that is the same for all."""
+"""What a cell costs: parameters, and time and memory on a batch that is the same for all."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hae.config import Strict
+from hae.generality.memory import peak_of, size_of
 from hae.heads.target import AgeTarget
-from hae.models.age import AgeModel
+from hae.models.age import AgeModel, Output
 from hae.models.neck import Seen
 
 REPEATS = 5
 
 
 class Cost(Strict):
-    """All but the backbone: ``trained_parameters``, and milliseconds of a batch.
+    """Parameters, and milliseconds and memory of a batch of ``batch`` faces.
 
-    ``parameters`` of the whole model. ``step_ms``: forward and backward, ``forward_ms``: the
-    estimates alone, each the median of five, on ``batch`` faces whose features are stored.
-    ``seconds`` of the cell's whole training on this machine: with the backbone's look at all faces
-    in the first cell that needs it, and after a stop only of the rest, so not for comparing.
-    ``peak_bytes``: most memory of a GPU; None without one.
+    Of all but a frozen backbone, whose features are given; a backbone that is trained is part of
+    it. ``trained_parameters``; ``parameters`` of the whole model. ``step_ms``: forward and
+    backward, ``forward_ms``: the estimates alone, each the median of five. ``peak_bytes``: the most
+    memory of a forward and backward pass: weights, batch, and what torch's allocator holds beyond
+    them, gradients among it; not an optimizer's state. ``seconds`` of the training steps with their
+    validation on this machine, without the look at faces before them; None where the training was
+    stopped in between.
     """
 
     trained_parameters: int
@@ -31,37 +35,34 @@ class Cost(Strict):
     batch: int
     step_ms: float
     forward_ms: float
-    seconds: float
+    seconds: float | None
     peak_bytes: int | None
 
 
-def cost_of(model: AgeModel, batch: int, seconds: float, peak_bytes: int | None) -> Cost:
+def cost_of(model: AgeModel, batch: int, seconds: float | None) -> Cost:
     """Measure a model whose training took some seconds; nothing of it changes."""
     config, device = model.config, next(model.parameters()).device
-    draw = torch.Generator().manual_seed(0)
-    b, k = batch, config.views.k
-    features = torch.randn(b, k, model.backbone.out_dim, generator=draw)
-    regions, kind = None, config.aggregator.regions
-    if kind != "none":
-        n = model.backbone.n_regions(config.size, config.aggregator.cells)
-        size = (b, n) if kind == "face" else (b, k, n)
-        regions = torch.randn(*size, model.backbone.region_dim, generator=draw).to(device)
-    seen = Seen(features.to(device), regions)
-    middle = torch.full((b,), (config.head.age_min + config.head.age_max) / 2, device=device)
+    inputs, run = _prepared(model, batch)
+    middle = torch.full((batch,), (config.head.age_min + config.head.age_max) / 2, device=device)
     target = AgeTarget(middle, middle)
     state = {name: value.clone() for name, value in model.state_dict().items()}
 
     def step() -> None:
-        torch.autograd.backward(model.losses(model.from_seen(seen), target)["total"])
+        torch.autograd.backward(model.losses(run(), target)["total"])
 
     def forward() -> None:
         with torch.inference_mode():
-            model.from_seen(seen)
+            run()
 
-    with torch.random.fork_rng(devices=[]):
+    modes = {module: module.training for module in model.modules()}
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         step_ms = _median_ms(step, model.train(), device)
+        held = size_of([*_weights(model), *inputs])
+        peak_bytes = held + peak_of(step, device)
+        model.zero_grad(set_to_none=True)
         forward_ms = _median_ms(forward, model.eval(), device)
-    model.zero_grad(set_to_none=True)
+    for module, mode in modes.items():
+        module.training = mode
     model.load_state_dict(state)  # running sums have moved
     return Cost(
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -69,9 +70,40 @@ def cost_of(model: AgeModel, batch: int, seconds: float, peak_bytes: int | None)
         batch=batch,
         step_ms=step_ms,
         forward_ms=forward_ms,
-        seconds=round(seconds, 3),
+        seconds=None if seconds is None else round(seconds, 3),
         peak_bytes=peak_bytes,
     )
+
+
+def _prepared(model: AgeModel, b: int) -> tuple[list[Tensor], Callable[[], Output]]:
+    """The batch, and the model on it: on images, or on features of a frozen backbone."""
+    config, backbone = model.config, model.backbone
+    device = next(model.parameters()).device
+    draw = torch.Generator().manual_seed(0)
+    k, kind = config.views.k, config.aggregator.regions
+
+    def normal(*size: int) -> Tensor:
+        return torch.randn(*size, generator=draw).to(device)
+
+    if not backbone.frozen:
+        faces = [k, 1] if kind == "face" else [k]
+        # channels last, as in training
+        images = [normal(b, n, config.size, config.size, 3).movedim(-1, 2) for n in faces]
+        return images, lambda: model(*images)
+    found = [normal(b, k, backbone.out_dim)]
+    if kind != "none":
+        n = backbone.n_regions(config.size, config.aggregator.cells)
+        size = (b, n) if kind == "face" else (b, k, n)
+        found.append(normal(*size, backbone.region_dim))
+    seen = Seen(*found)
+    return found, lambda: model.from_seen(seen)
+
+
+def _weights(model: AgeModel) -> Iterator[Tensor]:
+    """Parameters and sums of all that takes part."""
+    for name, value in (*model.named_parameters(), *model.named_buffers()):
+        if not (model.backbone.frozen and name.startswith("backbone.")):
+            yield value
 
 
 def _median_ms(work: Callable[[], None], model: AgeModel, device: torch.device) -> float:

@@ -1,10 +1,10 @@
-"""A folder holds one grid: what it was made of is written beside the cells."""
+"""A folder holds one grid, which may grow: what it is made of is written beside the cells."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +15,69 @@ from hae.generality.cells import Bench
 from hae.generality.grid import GridConfig
 
 SIGN = "grid.json"
+GROWING = ("backbones", "aggregators", "heads", "ks", "bin_widths", "seeds")
+"""Keys that may name more than before: the cells that are there stay as they are."""
 
 
 @contextmanager
 def signed(grid: GridConfig, bench: Bench, others: Manifest | None, out: Path) -> Iterator[None]:
-    """Keep a folder to one grid; one that was refused before a cell began leaves it free.
+    """Keep a folder to one grid; one that was refused before a cell began leaves it as it was.
 
     Raises
     ------
     InputError
-        The folder holds another grid, or one of other faces.
+        The folder holds a grid that is no part of this one, or one of other faces.
     """
     path = out / SIGN
     parts = {"train": bench.train, "validation": bench.validation, "test": bench.test}
     parts |= {"first": others} if others is not None else {}
     wanted: dict[str, Any] = grid.model_dump(mode="json")
     wanted["data"] = {name: state_hash(manifest) for name, manifest in parts.items()}
-    new = not path.exists()
-    if new:
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
-    else:
-        _check_sign(path, wanted)
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    if before is not None:
+        _check_sign(path, before, wanted)
+    write_text(path, json.dumps(wanted, indent=1) + "\n")
     try:
         yield
     except InputError:
-        if new:
+        if before is None:
             path.unlink()
+        else:
+            write_text(path, before)
         raise
 
 
-def _check_sign(path: Path, wanted: Mapping[str, Any]) -> None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
+def _check_sign(path: Path, before: str, wanted: Mapping[str, Any]) -> None:
+    found = None
+    with suppress(ValueError):
+        found = json.loads(before)
     if not isinstance(found, dict):
         raise InputError(f"{path}: does not say which grid this is; give another --out")
-    changed = [key for key in wanted if found.get(key) != wanted[key]]
+    found = _whole(found)
+    changed = [key for key in wanted if not _goes_on(key, found, wanted)]
     if changed:
+        more = "; a grid may grow, so name all that it has" if {*changed} & {*GROWING} else ""
         raise InputError(
-            f"{path.parent}: holds a grid that differs in {', '.join(changed)}; give another --out"
+            f"{path.parent}: holds a grid that differs in {', '.join(changed)}{more}; give another "
+            "--out"
         )
+
+
+def _whole(found: dict[str, Any]) -> dict[str, Any]:
+    """A grid as it was written, with defaults for the keys that did not exist then."""
+    data = found.get("data")
+    with suppress(ValueError):  # one that this version cannot read differs
+        own = {key: value for key, value in found.items() if key != "data"}
+        found = GridConfig.model_validate(own).model_dump(mode="json")
+    return found | {"data": data}
+
+
+def _goes_on(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a key is as it was, or names more than it did."""
+    before, now = found.get(key), wanted[key]
+    if before == now:
+        return True
+    if key == "data":  # people to learn from, where nobody learned yet
+        bare = any(backbone["init"] == "random" for backbone in found.get("backbones", []))
+        return not bare and before == {k: v for k, v in now.items() if k != "first"}
+    return key in GROWING and isinstance(before, list) and all(item in now for item in before)

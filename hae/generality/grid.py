@@ -29,17 +29,24 @@ FEWEST_VIEWS = 4
 """Stored views per view of a cell, so that a face is seen through different ones."""
 
 
-class GridConfig(Strict):
-    """A grid of age models on frozen backbones.
+Mode = Literal["frozen", "end_to_end"]
 
-    ``base``: the run that all cells share; grid keys lie over it. ``backbones``: names, or names
-    with the first weights of each. Where these are ``random`` the backbone first learns ages from
-    one view in ``stage_one`` steps, on other people. ``aggregators``: names, or tables of their
-    keys. ``controls``: beside every aggregator that uses regions the two with as many parameters.
-    ``ks``: views of a face; ``stored_views`` of every training face, at least four times the most.
+
+class GridConfig(Strict):
+    """A grid of age models.
+
+    ``base``: the run that all cells share; grid keys lie over it. ``mode``: on frozen backbones,
+    whose views of each face are stored once and shared; or ``end_to_end``, where every cell trains
+    the whole network from the backbone's first weights. ``backbones``: names, or names with the
+    first weights of each. Where these are ``random`` the backbone first learns ages from one view
+    in ``stage_one`` steps, on other people; end to end this may be left out. ``aggregators``:
+    names, or tables of their keys. ``controls``: beside every aggregator that uses regions the two
+    with as many parameters. ``ks``: views of a face; ``stored_views`` of every training face, at
+    least four times the most, for frozen backbones.
     """
 
     base: RunConfig = RunConfig()
+    mode: Mode = "frozen"
     backbones: Annotated[tuple[BackboneConfig, ...], Field(min_length=1)]
     aggregators: Annotated[tuple[AggregatorConfig, ...], Field(min_length=1)]
     heads: Annotated[tuple[HeadName, ...], Field(min_length=1)] = ("hierarchical",)
@@ -71,7 +78,7 @@ class GridConfig(Strict):
         if len(set(ways)) < len(ways):
             raise ValueError("aggregators: two have one name; a grid tells them apart by it")
         most = max(self.ks)
-        if self.stored_views < FEWEST_VIEWS * most:
+        if self.mode == "frozen" and self.stored_views < FEWEST_VIEWS * most:
             raise ValueError(
                 f"stored_views is {self.stored_views}, must be at least {FEWEST_VIEWS * most}, "
                 f"{FEWEST_VIEWS} for each of {most} views"
@@ -86,6 +93,7 @@ class Cell:
     """One model of the grid."""
 
     base: RunConfig
+    mode: Mode
     stored_views: int
     backbone: BackboneConfig
     aggregator: AggregatorConfig
@@ -101,7 +109,8 @@ class Cell:
 
         Examples
         --------
-        >>> Cell(RunConfig(), 16, BackboneConfig(), AggregatorConfig(), "corn", 4, 1.0, 2).key
+        >>> base, backbone, sae = RunConfig(), BackboneConfig(), AggregatorConfig()
+        >>> Cell(base, "frozen", 16, backbone, sae, "corn", 4, 1.0, 2).key
         'resnet50-sae-corn-k4-w1-s2'
         """
         return (
@@ -110,7 +119,7 @@ class Cell:
         )
 
     def run_config(self, weights: str | None = None) -> RunConfig:
-        """The training run: base with this cell's keys over it, on the frozen backbone.
+        """The training run: base with this cell's keys over it.
 
         ``weights``: file of what the backbone has learned; default: those that it names.
         """
@@ -118,15 +127,16 @@ class Cell:
         own = self.aggregator.model_dump(mode="json")
         k = 1 if self.aggregator.name == "single" else self.k
         model = base["model"]
-        frozen = self.backbone.model_dump(mode="json") | {"frozen": True}
-        model["backbone"] = frozen if weights is None else frozen | {"init": weights}
+        frozen = self.mode == "frozen"
+        backbone = self.backbone.model_dump(mode="json") | {"frozen": frozen}
+        model["backbone"] = backbone if weights is None else backbone | {"init": weights}
         model["aggregator"] = own
         model["head"] |= {"name": self.head, "bin_width": self.bin_width}
         model["views"]["k"] = k
         more = {
             "name": self.key,
             "seed": self.seed,
-            "embed_views": self.stored_views,
+            "embed_views": self.stored_views if frozen else 0,
             "view_seed": base["view_seed"] or 0,
             "selection_views": k,
         }
@@ -160,5 +170,6 @@ def with_controls(grid: GridConfig) -> tuple[AggregatorConfig, ...]:
 def cells(grid: GridConfig) -> Iterator[Cell]:
     """All cells, those of a backbone in a row: they share what it saw."""
     axes = (grid.backbones, grid.ks, with_controls(grid), grid.heads, grid.bin_widths, grid.seeds)
+    shared = grid.base, grid.mode, grid.stored_views
     for backbone, k, aggregator, head, width, seed in product(*axes):
-        yield Cell(grid.base, grid.stored_views, backbone, aggregator, head, k, width, seed)
+        yield Cell(*shared, backbone, aggregator, head, k, width, seed)

@@ -36,15 +36,16 @@ def run_grid(
     Parameters
     ----------
     others : Manifest, optional
-        People whom backbones without weights learn ages from; not those of ``bench``.
+        People whom backbones without weights learn ages from; not those of ``bench``. End to end
+        such backbones may also begin at random weights, the same for all cells of a seed.
 
     Raises
     ------
     InputError
-        The parts share people, or a backbone has no weights and nobody to learn from.
+        The parts share people, or a frozen backbone has no weights and nobody to learn from.
     """
     needy = [backbone.name for backbone in grid.backbones if backbone.init == "random"]
-    if needy and others is None:
+    if needy and others is None and grid.mode == "frozen":
         raise InputError(
             f"backbone {needy[0]!r}: has no weights and nobody to learn from; name its init, or "
             "data of other people"
@@ -109,7 +110,7 @@ def _weights(
 ) -> Path | Exception | None:
     """The file of what a backbone learned, here from one view of other people, or before.
 
-    None for published weights.
+    None for published or random weights.
     """
     if backbone.init != "random" or others is None:
         named = Path(backbone.init).expanduser()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,8 +123,7 @@ def open_run(order: Order, task: str) -> bool:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise InputError(f"{path}: is no JSON; delete {order.out} to begin anew") from None
-        known = {"task": task} | found if isinstance(found, dict) else found  # older runs name none
-        changed = sorted(_changed(wanted, known))
+        changed = sorted(_changed(wanted, _whole(found, task)))
         if changed:
             raise InputError(
                 f"{order.out}: holds a run that differs in {', '.join(changed[:5])}; give another "
@@ -139,6 +139,16 @@ def open_run(order: Order, task: str) -> bool:
 
 def _hash_of(path: Path | None) -> str | None:
     return None if path is None else file_hash(path).sha256
+
+
+def _whole(found: object, task: str) -> object:
+    """What a run's file says, with defaults for the keys that did not exist when it was written."""
+    if not isinstance(found, dict):
+        return found
+    config = found.get("config")
+    with suppress(ValueError):  # one that this version cannot read differs
+        config = RunConfig.model_validate(config).model_dump(mode="json")
+    return {"task": task, "files": [], "devices": 1} | found | {"config": config}
 
 
 def _changed(a: object, b: object, place: str = "") -> list[str]:

@@ -51,7 +51,6 @@ def train_age(order: Order, report: Report) -> Path:
     """
     path = order.out / CHECKPOINT
     if open_run(order, "age"):
-        report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     parts = load_parts(order, report, truth=True)
     # Too large a batch is said before the long work.

@@ -61,7 +61,6 @@ def train_expression(order: Order, report: Report) -> Path:
     """
     path = order.out / CHECKPOINT
     if open_run(order, "expression"):
-        report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     labels = read_labels(order.train)
     judged = labels

@@ -54,7 +54,6 @@ def train_identity(order: Order, report: Report) -> Path:
         )
     path = order.out / CHECKPOINT
     if open_run(order, "identity"):
-        report.notice(f"{path}: is finished already; give another --out to train again")
         return path
     parts = load_parts(order, report, truth=False, split=hold_out_photos)
     config = order.config

@@ -45,7 +45,7 @@ def build(result: Generality) -> Section:
     ]  # fmt: skip
     heads = (
         "backbone", "aggregator", "seed", *metrics, "faces not processed", "trained parameters",
-        "parameters", "seconds", "ms of a step", "ms of estimates", "peak MB",
+        "parameters", "seconds", "ms of a step", "ms of estimates", "peak MiB of a step",
     )  # fmt: skip
     caption = "Every training: everyone, on the faces that all processed"
     summary = f"{caption} ({count(len(found))})"

@@ -1,4 +1,4 @@
-"""What a gain costs: parameters and time beside the gain over all backbones."""
+"""What a gain costs: parameters, time and memory beside the gain over all backbones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from reports.grid.lookup import gain, leading, summaries_of, unit, words
 
 _READING = (
     "Costs are medians over the cells of an aggregator: parameters that it trains, and "
-    "milliseconds of a training step on a batch that is the same for all. Left and high is best. "
+    "milliseconds and peak memory of a training step on a batch that is the same for all (weights, "
+    "batch, activations and gradients; no optimizer's state). Left and high is best. "
     "An aggregator with more parameters than the control may gain by them alone: see its control "
     "of equal size.",
 )
@@ -24,7 +25,7 @@ COSTS: dict[str, tuple[str, Of]] = {
         lambda c: None if (size := _size(c)) is None else size / 1000,
     ),
     "step": ("milliseconds of a training step", lambda c: c.step_ms),
-    "seconds": ("seconds of training", lambda c: c.train_seconds),
+    "memory": ("peak memory of a training step, MiB", lambda c: c.memory_mb),
 }
 
 
@@ -33,11 +34,9 @@ def _size(cell: CellRow) -> int | None:
 
 
 def build(result: Generality) -> Section | None:
-    """A figure for parameters and one for time, with one table."""
+    """A figure for parameters, one for time and one for memory, with one table."""
     shown = _table(result)
-    drawn = [found for name in COSTS if (found := _figure(result, name, shown)) is not None][
-        :2
-    ]  # time once: by the batch where it was measured, else of the training
+    drawn = [found for name in COSTS if (found := _figure(result, name, shown)) is not None]
     if not drawn:
         return None
     blocks: list[Block] = [Prose(_READING), *drawn]
@@ -101,6 +100,6 @@ def _table(result: Generality) -> Table:
         ])  # fmt: skip
     columns = (
         "aggregator", "gain [interval]", "trained parameters", "ms of a step", "ms of estimates",
-        "seconds of training", "peak memory, MB", "trainings",
+        "seconds of training", "peak MiB of a step", "trainings",
     )  # fmt: skip
     return table("cost-table", "Cost and gain", columns, rows)

@@ -74,7 +74,10 @@ def _lead(result: Generality, metric: str) -> tuple[str, ...]:
         f"same faces, paired by person. A gain above 0 is in favour of the aggregator; the page "
         f"leads with {metric_title(metric)}."
     )
-    return (answer, how, f"What this holds for: {result.spec.scope}.")
+    trained = (
+        (f"How it was trained: {plain(result.spec.training)}.",) if result.spec.training else ()
+    )
+    return (answer, how, f"What this holds for: {result.spec.scope}.", *trained)
 
 
 def _tiles(result: Generality) -> Tiles:

@@ -12,11 +12,9 @@ import pytest
 import torch
 
 from audit.errors import InputError
-from hae.config import RunConfig
 from hae.data.core import Manifest
 from hae.data.readers import read_data
 from hae.generality import cells as cells_module
-from hae.generality.cache import claim, described
 from hae.generality.cells import (
     PREDICTIONS,
     RECORD,
@@ -26,60 +24,11 @@ from hae.generality.cells import (
     run_cell,
     status_of,
 )
-from hae.generality.cost import cost_of
-from hae.generality.grid import GridConfig, cells
+from hae.generality.grid import cells
 from hae.generality.run import CELLS, best_constant, checked_faces, run_grid
-from hae.models.age import AgeModel
 from hae.training.callbacks import NotFiniteError
-from tests.hae.training.toys import Told, grey_faces, write_faces
-
-GRID = GridConfig.model_validate(
-    {
-        "base": {
-            "steps": 8,
-            "batch_size": 8,
-            "validate_every": 4,
-            "save_every": 2,
-            "optimizer": {"name": "adamw", "lr": 1e-3, "warmup": 2},
-            "model": {"size": 32, "embedding": 16, "head": {"hidden": 16}, "views": {"k": 2}},
-        },
-        "backbones": [{"name": "small_resnet"}],
-        "aggregators": [{"name": "mean"}, {"name": "san", "width": 16}, {"name": "single"}],
-        "ks": [2],
-        "seeds": [0, 1],
-        "stage_one": 12,
-        "stored_views": 8,
-    }
-)
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
-    """Four parts of other people each."""
-    table = write_faces(tmp_path_factory.mktemp("faces"), people=32)
-    frame = pd.read_csv(table)
-    number = frame["subject_id"].str[1:].astype(int) % 4
-    found = {}
-    for i, name in enumerate(("train", "validation", "test", "others")):
-        path = table.with_name(f"{name}.csv")
-        frame[number == i].to_csv(path, index=False)
-        found[name] = read_data(f"manifest:{path}")
-    return found
-
-
-def bench(parts: dict[str, Manifest], out: Path) -> Bench:
-    three = (parts[name] for name in ("train", "validation", "test"))
-    return Bench(*three, out=out, cache=out / "cache", versions={"toys": "1"})
-
-
-def run(parts: dict[str, Manifest], out: Path, grid: GridConfig = GRID) -> list[CellRecord]:
-    return run_grid(grid, bench(parts, out), parts["others"], Told(), lambda record: None)
-
-
-def lasting(records: list[CellRecord]) -> list[dict[str, object]]:
-    """Without times, which no two runs share."""
-    times = {"seconds", "step_ms", "forward_ms"}
-    return [record.model_dump(exclude={"cost": times}) for record in records]
+from tests.hae.generality.small import GRID, bench, lasting, run
+from tests.hae.training.toys import Told, grey_faces
 
 
 @pytest.fixture(scope="module")
@@ -234,34 +183,6 @@ def test_drawn_people_of_two_seeds_are_others(tmp_path: Path) -> None:
         checked_faces(GRID.base, replace(parts, validation=again, test=test), None)
 
 
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        ({"weights": "other"}, "weights"),
-        ({"embed_views": 12}, "views"),
-        ({"view_seed": 3}, "views"),
-        ({"keep": 0.8}, "crop"),
-        ({"mean": (0.5, 0.5, 0.5)}, "normalisation"),
-    ],
-)
-def test_a_cache_of_other_views_is_refused(
-    tmp_path: Path, change: dict[str, object], what: str
-) -> None:
-    config = next(cells(GRID)).run_config()
-    one, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    one.write_bytes(b"1")
-    other.write_bytes(b"2")
-    claim(tmp_path, described(config, one))
-    claim(tmp_path, described(config, one))  # its own
-    weights = other if "weights" in change else one
-    changed = config.model_dump(mode="json")
-    for key, value in change.items():
-        if key != "weights":
-            (changed if key in changed else changed["model"])[key] = value
-    with pytest.raises(InputError, match=f"saw there is of other {what}; give another folder"):
-        claim(tmp_path, described(RunConfig.model_validate(changed), weights))
-
-
 def test_the_best_constant() -> None:
     # ages 10, 20, 60 have the median 20; of test ages 10 and 40 it is 10 and 20 years off
     train, test = grey_faces(3, 3), grey_faces(2, 2)
@@ -276,28 +197,6 @@ def test_the_best_constant() -> None:
     bands = replace(train, low=low, high=high)
     some = replace(test, low=of_test + 15, high=of_test + 20)
     assert best_constant(bands, some)["band_distance"] == pytest.approx((5 + 35) / 2)
-
-
-def test_measuring_the_cost_changes_nothing() -> None:
-    torch.manual_seed(0)
-    config = next(c for c in cells(GRID) if c.aggregator.name == "san").run_config()
-    model = AgeModel(config.model).eval()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    cost = cost_of(model, 4, 1.0, None)
-    assert torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert not model.training
-    assert all(p.grad is None for p in model.parameters())
-    own = [p.numel() for n, p in model.named_parameters() if not n.startswith("backbone.")]
-    assert cost.trained_parameters == sum(own)
-
-
-def test_an_illegible_sign_is_refused(tmp_path: Path) -> None:
-    config = next(cells(GRID)).run_config()
-    (tmp_path / "small_resnet.views.json").write_text("{")
-    with pytest.raises(InputError, match="does not say what the cache holds"):
-        claim(tmp_path, described(config, None))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -161,6 +162,24 @@ def test_another_config_may_not_go_on(table: Path, tmp_path: Path) -> None:
     assert (tmp_path / "b" / RESUME).read_bytes() == before
 
 
+def test_a_run_of_an_older_version_goes_on(table: Path, tmp_path: Path) -> None:
+    """Keys that its file lacks had the values that are their defaults now."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
+        train_age(order(table, tmp_path / "b", *ADAMW), Stop(patch, 2, after=True))
+    path = tmp_path / "b" / "run.json"
+    written = json.loads(path.read_text())
+    for key in ("task", "devices", "init", "weights"):
+        del written[key]
+    del written["config"]["view_seed"], written["config"]["model"]["aggregator"]["partner"]
+    path.write_text(json.dumps(written))
+    for key, value in (("view_seed", 3), ("model.aggregator.cells", 5)):
+        with pytest.raises(InputError, match=f"differs in config.{key}; give"):
+            train_age(order(table, tmp_path / "b", *ADAMW, f"{key}={value}"), Told())
+    told = Told()
+    train_age(order(table, tmp_path / "b", *ADAMW), told)
+    assert told.steps[0][0] > 2
+
+
 @pytest.mark.parametrize("cut", [0, 100, -1000])
 def test_a_damaged_file_to_go_on_from(table: Path, tmp_path: Path, cut: int) -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
@@ -185,8 +204,7 @@ def test_stopped_between_the_checkpoint_and_tidying_up(
     (tmp_path / "b" / f".{RESUME}.1.tmp").write_text("half")
     told = Told()
     train_age(order(table, tmp_path / "b", *ADAMW), told)
-    place = tmp_path / "b" / CHECKPOINT
-    assert told.notices == [f"{place}: is finished already; give another --out to train again"]
+    assert not told.notices
     assert not told.steps
     assert (tmp_path / "b" / CHECKPOINT).read_bytes() == written
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [
