@@ -201,7 +201,7 @@ def replicate_quantiles(
     """
     n_cells = histogram.shape[0] // len(EDGES)
     found = [np.empty((2, len(qs), len(weights), len(g.groups))) for g in groupings]
-    members = [_membership(g, n_cells) for g in groupings]
+    members = [g.membership for g in groupings]
     for start in range(0, len(weights), _CACHED):
         part = slice(start, start + _CACHED)
         counts = histogram @ np.ascontiguousarray(weights[part].T)
@@ -216,10 +216,3 @@ def replicate_quantiles(
                 out[0, i, part] = grid_quantiles(summed, q).T
                 out[1, i, part] = grid_quantiles(rest, q).T
     return found
-
-
-def _membership(grouping: Grouping, n_cells: int) -> csr_array:
-    return csr_array(
-        (np.ones(n_cells), (grouping.of_cell, np.arange(n_cells))),
-        shape=(len(grouping.groups), n_cells),
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.groups import MAX_DRAWN, Grouping
+from audit.groups import Grouping
 from audit.intervals import order_interval
-from audit.metrics.calibration_null import NULL_DRAWS
 from audit.metrics.isotonic import Ordered, isotonic
 from audit.rows import CurveRow
 
@@ -26,14 +25,12 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """The isotonic curves of one combination while labels are drawn.
+    """The isotonic curves of one combination at P distinct confidences where a step begins or ends.
 
-    ``at`` indexes the distinct confidences where a step begins or ends, P of them; ``x``,
-    ``group``, and the ``height``, ``mass`` and ``faces`` of the step are (P,). ``drawn``
-    (draws, P) is filled draw by draw with the height of a calibrated model's curve there.
+    ``x``, ``group``, and the ``height``, ``mass`` and ``faces`` of the step are (P,). ``drawn``
+    (draws, P) are the heights of a calibrated model's curve there.
     """
 
-    at: IntArray
     x: FloatArray
     group: IntArray
     height: FloatArray
@@ -42,27 +39,23 @@ class Curves:
     drawn: FloatArray
 
 
-def curves_to_draw(
-    grouping: Grouping, o: Ordered, right: npt.NDArray[np.bool_], weight: FloatArray
-) -> Curves | None:
-    """The isotonic curve of every group, unless there are too many groups to draw."""
-    if len(grouping.groups) > MAX_DRAWN:
-        return None
-    height = isotonic(o, o.hits(right, weight))
+def curves(o: Ordered, hits: FloatArray, drawn: Iterable[FloatArray]) -> Curves:
+    """The isotonic curve of every group, and those of worlds that are calibrated."""
+    height = isotonic(o, hits)
     new = np.ones(len(height), dtype=np.bool_)
     new[1:] = (np.diff(height) > _SAME) | (np.diff(o.group) != 0)
     step = np.cumsum(new) - 1
     last = np.append(new[1:], True)[: len(new)]
     at = np.flatnonzero(new | last)
-    mass, faces = np.bincount(step, o.mass), np.bincount(step[o.at])
+    mass = np.bincount(step, o.mass)
+    faces = np.bincount(step, np.diff(o.first)).astype(np.int64)
     return Curves(
-        at=at,
         x=o.score[at],
         group=o.group[at],
         height=height[at],
-        mass=mass[step[at]] / o.by_group(o.mass)[o.group[at]],
+        mass=mass[step[at]] / o.total[o.group[at]],
         faces=faces[step[at]],
-        drawn=np.empty((NULL_DRAWS, len(at))),
+        drawn=np.array([isotonic(o, other)[at] for other in drawn]),
     )
 
 

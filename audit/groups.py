@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_array
 
 from audit.bands import DECADES, band_label, bands_from_edges, distinct_bands
 from audit.columns import AgeColumn, as_ages, as_text
@@ -48,6 +49,13 @@ class Grouping:
     def label(self, index: int) -> Group:
         """The group as {attribute: value}."""
         return dict(zip(self.names, self.groups[index], strict=True))
+
+    @property
+    def membership(self) -> csr_array:
+        """1 where a cell is in a group, (G, C)."""
+        cells = np.flatnonzero(self.of_cell >= 0)
+        shape = (len(self.groups), len(self.of_cell))
+        return csr_array((np.ones(len(cells)), (self.of_cell[cells], cells)), shape=shape)
 
 
 def combinations_of(

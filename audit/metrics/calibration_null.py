@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +15,29 @@ IntArray = npt.NDArray[np.int64]
 NULL_DRAWS = 100
 
 
-def redrawn_labels(proba: FloatArray, keys: Keys, seed: int, draw: int) -> IntArray:
-    """Labels drawn from the predicted probabilities: a perfectly calibrated world, shape (n,)."""
-    steps = np.cumsum(proba, axis=1)
-    target = uniforms(keys, seed, draw) * steps[:, -1]
-    label = (steps <= target[:, None]).sum(axis=1)
-    return np.asarray(np.minimum(label, proba.shape[1] - 1), dtype=np.int64)
+def redrawn_labels(proba: FloatArray, keys: Keys, seed: int, n_draws: int) -> IntArray:
+    """Labels drawn from the predicted probabilities: perfectly calibrated worlds, (n_draws, n)."""
+    n, k = proba.shape
+    steps = np.cumsum(proba, axis=1).T.copy()
+    found = np.empty((n_draws, n), dtype=np.min_scalar_type(k))
+    for draw in range(n_draws):
+        target = uniforms(keys, seed, draw) * steps[-1]
+        found[draw] = 0
+        for step in steps[:-1]:
+            found[draw] += step <= target
+    return found
 
 
-def null_draws(
+def null_sums(
     proba: FloatArray,
-    keys: Keys,
+    labels: Iterable[IntArray],
     weight: FloatArray,
     cell: IntArray,
     n_cells: int,
     edges: Mapping[int, FloatArray],
-    seed: int,
-    n_draws: int = NULL_DRAWS,
     suffix: str = "",
-) -> Iterator[tuple[IntArray, dict[str, FloatArray]]]:
-    """Per draw, the labels (n,) and the bin sums of every cell with them in place of the truth.
+) -> Iterator[dict[str, FloatArray]]:
+    """The bin sums of every cell with drawn labels (n,) in place of the truth, draw by draw.
 
     The sums are the features that the plug-in calibration errors read: ``w`` (C,), ``bin_w``,
     ``bin_conf``, ``bin_hit``, ``mass_gap`` (C, B), ``class_gap`` and ``top_gap`` (C, K, B), all but
@@ -61,18 +64,12 @@ def null_draws(
     }
     mass_conf, top_conf = summed(mass_at, sure, shape), summed(top_at, sure, wide)
     class_conf = summed(class_at.ravel(), (weight[:, None] * proba).ravel(), wide)
-    for draw in range(n_draws):
-        label = redrawn_labels(proba, keys, seed, draw)
-        right = label == top
-        hit = weight[right]
-        top_hit = summed(top_at[right], hit, wide)
-        yield (
-            label,
-            fixed
-            | {
-                f"bin_hit{suffix}": top_hit.sum(axis=1),
-                f"mass_gap{suffix}": mass_conf - summed(mass_at[right], hit, shape),
-                f"class_gap{suffix}": class_conf - summed(class_at[rows, label], weight, wide),
-                f"top_gap{suffix}": top_conf - top_hit,
-            },
-        )
+    for label in labels:
+        hit = np.where(label == top, weight, 0.0)
+        top_hit = summed(top_at, hit, wide)
+        yield fixed | {
+            f"bin_hit{suffix}": top_hit.sum(axis=1),
+            f"mass_gap{suffix}": mass_conf - summed(mass_at, hit, shape),
+            f"class_gap{suffix}": class_conf - summed(class_at[rows, label], weight, wide),
+            f"top_gap{suffix}": top_conf - top_hit,
+        }

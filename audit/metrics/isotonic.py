@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +17,22 @@ from audit.metrics.core import Array, Metric, Sums
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Ordered:
     """The distinct scores of every group in rising order, D of them in all.
 
-    ``at`` (n,) is the distinct score of each face; ``group``, ``score``, ``mass`` and ``square``
-    (D,) are its group and value, the weight and the sum of squared weights of its faces; the
-    scores of group g are ``starts[g] : starts[g + 1]``.
+    ``face`` (n,) are the faces in that order and ``weight`` their weights; those of distinct score
+    d are ``face[first[d] : first[d + 1]]``. ``group``, ``score``, ``mass`` and ``square`` (D,) are
+    its group and value, the weight and the sum of squared weights of its faces; the scores of
+    group g are ``starts[g] : starts[g + 1]``.
     """
 
-    at: IntArray
+    face: IntArray
+    weight: FloatArray
+    first: IntArray
     group: IntArray
     score: FloatArray
     mass: FloatArray
@@ -41,27 +46,79 @@ class Ordered:
 
     def by_group(self, values: FloatArray) -> FloatArray:
         """Sums (G,) of values (D,)."""
-        return np.bincount(self.group, values, len(self.starts) - 1).astype(np.float64)
+        return _sums(values, self.starts)
 
-    def hits(self, hit: npt.NDArray[np.bool_], weight: FloatArray) -> FloatArray:
+    @cached_property
+    def total(self) -> FloatArray:
+        """Weight of every group, (G,)."""
+        return self.by_group(self.mass)
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """Weighted sum of the squared scores of every group, (G,)."""
+        return self.by_group(self.score**2 * self.mass)
+
+    def hits(self, hit: BoolArray) -> FloatArray:
         """Weight of the faces that are right, by distinct score (D,)."""
-        return np.bincount(self.at, np.where(hit, weight, 0.0), len(self.score)).astype(np.float64)
+        each = np.where(hit[self.face], self.weight, 0.0)
+        return each if len(each) == len(self.score) else _sums(each, self.first)
+
+    def only(self, groups: BoolArray) -> Ordered:
+        """The same without the scores of some groups, which are left empty."""
+        kept = groups[self.group]
+        faces = np.repeat(kept, np.diff(self.first))
+        sizes = np.where(groups, np.diff(self.starts), 0)
+        return Ordered(
+            face=self.face[faces],
+            weight=self.weight[faces],
+            first=np.concatenate([[0], np.cumsum(np.diff(self.first)[kept])]),
+            group=self.group[kept],
+            score=self.score[kept],
+            mass=self.mass[kept],
+            square=self.square[kept],
+            starts=np.concatenate([[0], np.cumsum(sizes)]),
+        )
 
 
-def ordered(score: FloatArray, group: IntArray, n_groups: int, weight: FloatArray) -> Ordered:
-    """Sort the scores of faces within their groups; faces of weight 0 must be left out before."""
-    order = np.lexsort((score, group))
-    s, g = score[order], group[order]
+def _sums(values: FloatArray, starts: IntArray) -> FloatArray:
+    """Sums of ``values[starts[i] : starts[i + 1]]``; 0 where that is nothing."""
+    found = np.zeros(len(starts) - 1)
+    filled = starts[1:] > starts[:-1]
+    if filled.any():
+        found[filled] = np.add.reduceat(values, starts[:-1][filled])
+    return found
+
+
+def rising(score: FloatArray) -> IntArray:
+    """Places of scores in rising order; equal ones stay in theirs."""
+    return np.argsort(score, kind="stable")
+
+
+def ordered(
+    score: FloatArray,
+    group: IntArray,
+    n_groups: int,
+    weight: FloatArray,
+    order: IntArray | None = None,
+) -> Ordered:
+    """Sort the scores of faces within their groups; faces of weight 0 must be left out before.
+
+    ``order``: ``rising(score)`` where it is known already.
+    """
+    order = rising(score) if order is None else order
+    small = np.min_scalar_type(max(n_groups, 1))  # few bits are sorted by counting
+    order = order[np.argsort(group[order].astype(small), kind="stable")]
+    s, g, w = score[order], group[order], weight[order]
     new = np.concatenate([[True], (s[1:] != s[:-1]) | (g[1:] != g[:-1])]) if len(s) else s > 0
-    at = np.empty(len(s), dtype=np.int64)
-    at[order] = np.cumsum(new) - 1
-    size = int(new.sum())
+    first = np.append(np.flatnonzero(new), len(s))
     return Ordered(
-        at=at,
+        face=order,
+        weight=w,
+        first=first,
         group=g[new],
         score=s[new],
-        mass=np.bincount(at, weight, size).astype(np.float64),
-        square=np.bincount(at, weight**2, size).astype(np.float64),
+        mass=_sums(w, first),
+        square=_sums(w**2, first),
         starts=np.searchsorted(g[new], np.arange(n_groups + 1)).astype(np.int64),
     )
 
@@ -91,18 +148,17 @@ def brier_parts(o: Ordered, hits: FloatArray) -> tuple[FloatArray, FloatArray, F
 
     With S the mean of (p - h)^2 and f the isotonic fit: MCB = S(p) - S(f), DSC = S(mean h) - S(f),
     UNC = S(mean h), so S(p) = MCB - DSC + UNC. NaN for a group without a face.
+
+    Notes
+    -----
+    f is the share of hits on each of its steps, so sum f h = sum f^2, hence with mean squares
+    MCB = mean p^2 - 2 mean p h + mean f^2 and DSC = mean f^2 - (mean h)^2.
     """
-    total = o.by_group(o.mass)
-    good = total > 0
-    safe = np.where(good, total, 1.0)
-
-    def score(p: FloatArray) -> FloatArray:
-        return o.by_group(p * p * o.mass - 2.0 * p * hits + hits) / safe
-
-    fitted, rate = score(isotonic(o, hits)), o.by_group(hits) / safe
-    spread = rate * (1.0 - rate)
-    found = (score(o.score) - fitted, spread - fitted, spread)
-    return tuple(np.where(good, part, np.nan) for part in found)  # type: ignore[return-value]
+    total = np.where(o.total > 0, o.total, np.nan)
+    fitted = o.by_group(isotonic(o, hits) ** 2 * o.mass) / total
+    rate = o.by_group(hits) / total
+    miscalibration = (o.squares - 2.0 * o.by_group(o.score * hits)) / total + fitted
+    return miscalibration, fitted - rate**2, rate * (1.0 - rate)
 
 
 def cumulative_differences(o: Ordered, hits: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -125,10 +181,9 @@ def cumulative_null(o: Ordered) -> tuple[FloatArray, FloatArray]:
 
     sqrt(pi / 2) and 2 sqrt(2 / pi) times the standard deviation of the last step.
     """
-    total = o.by_group(o.mass)
     spread = np.sqrt(o.by_group(o.score * (1.0 - o.score) * o.square))
     with np.errstate(invalid="ignore", divide="ignore"):
-        sigma = np.where(total > 0, spread / total, np.nan)
+        sigma = np.where(o.total > 0, spread / o.total, np.nan)
     return np.sqrt(np.pi / 2) * sigma, 2 * np.sqrt(2 / np.pi) * sigma
 
 

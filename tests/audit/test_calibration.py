@@ -92,7 +92,7 @@ def test_mixed_sign_calibration_through_the_audit() -> None:
 def test_brier_parts_by_hand() -> None:
     """Brier 0.22466 of the mixed-sign set; isotonic steps 1/2, 2/3 (twice), 3/4, 1 pooled."""
     o = ordered(MIXED_C, np.zeros(10, dtype=np.int64), 1, np.ones(10))
-    hits = o.hits(MIXED_H == 1, np.ones(10))
+    hits = o.hits(MIXED_H == 1)
     miscalibration, discrimination, uncertainty = brier_parts(o, hits)
     # pool adjacent violators of 1,0,1,0,1,1,1,0,1,1: (1,0,1,0) -> 1/2, (1,1,1,0) -> 3/4, (1,1) -> 1
     fitted = (4 * 0.25 + 4 * 3 / 16) / 10
