@@ -18,12 +18,17 @@ Size = Literal["full", "half", "small"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: the text shown, the number to sort by, and the mark of its footnote."""
+    """One cell: the text shown, the number to sort by, and the mark of its footnote.
+
+    ``detail`` stands below the text in small; ``tone`` makes a badge of the text.
+    """
 
     text: str
     sort: float | None = None
     mark: str = ""
     head: bool = False
+    detail: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption. ``summary`` folds it away under that line."""
+    """A table with its caption. ``summary`` folds it away under that line.
+
+    ``stack`` sets every row as a card where the screen is narrow.
+    """
 
     kind: ClassVar[str] = "table"
     id: str
@@ -46,6 +54,7 @@ class Table:
     summary: str | None = None
     footnotes: tuple[tuple[str, str], ...] = ()
     more: str | None = None
+    stack: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,26 @@ class Prose:
 
     kind: ClassVar[str] = "prose"
     paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The question of the page, and its answer in sentences, the gravest first."""
+
+    kind: ClassVar[str] = "answer"
+    question: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A few short reasons under a label; ``more`` is the section that has them all."""
+
+    kind: ClassVar[str] = "listed"
+    label: str
+    items: tuple[str, ...]
+    more: str
+    most: int
 
 
 @dataclass(frozen=True)
@@ -161,16 +190,25 @@ class Facts:
     facts: tuple[tuple[str, str], ...]
 
 
-Block = Table | Figure | Notice | Prose | Heading | Tiles | Cards | Facts
+Block = Table | Figure | Notice | Prose | Answer | Listed | Heading | Tiles | Cards | Facts
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with a place in its table of contents."""
+    """A part of the page with a place in its table of contents; folded until a reader asks."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
+    fold: bool = True
+
+    @property
+    def inside(self) -> str:
+        """What a reader finds who unfolds it: ``2 figures, 3 tables``."""
+        figures = sum(isinstance(block, Figure) for block in self.blocks)
+        tables = figures + sum(isinstance(block, Table) for block in self.blocks)
+        counted = ((figures, "figure"), (tables, "table"))
+        return ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in counted if n)
 
 
 def table(
@@ -182,6 +220,7 @@ def table(
     summary: str | None = None,
     footnotes: dict[str, str] | None = None,
     more: str | None = None,
+    stack: bool = False,
 ) -> Table:
     """A table from plain texts and cells; a column is numeric where its cells carry numbers."""
     cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
@@ -192,4 +231,4 @@ def table(
         for j, name in enumerate(columns)
     )
     notes = tuple((mark, words) for words, mark in (footnotes or {}).items())
-    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more)
+    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more, stack)

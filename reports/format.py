@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from audit.notes import NOTES
 from audit.rows import Group, MetricRow
@@ -55,6 +56,11 @@ def count(n: int | float | None) -> str:
 def plural(n: int | None, one: str, many: str | None = None) -> str:
     """``1 face``, ``2 faces``, ``2 people``."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``age, gender and race``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def interval(low: float | None, high: float | None, unit: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from audit.result import AuditResult
 from audit.rows import Gap, Group, MetricRow, RangeGap
+from reports.order import in_order, is_sized
 
 HEADLINES = {
     "age": ("mae", "within_band_accuracy", "band_distance"),
@@ -104,7 +105,7 @@ def groups_in_order(
 ) -> list[Group]:
     """The groups of a combination, worst first, those too small to be tested and unknown ones last.
 
-    Groups of age alone stay in the order of age.
+    Groups of one attribute whose values are ages, bands or numbers stay in their order.
     """
     by_group: dict[tuple[str | None, ...], MetricRow] = {}
     for row in rows_of(result, attributes):
@@ -113,9 +114,10 @@ def groups_in_order(
         if wanted or (key not in by_group and row.class_ is None):
             by_group[key] = row
     keys = list(by_group)
-    if list(attributes) == ["age"]:
-        order = {value: i for i, value in enumerate(result.spec.attributes["age"].values)}
-        keys.sort(key=lambda key: order.get(key[0] or "", len(order)))
+    values = [key[0] for key in keys] if len(attributes) == 1 else []
+    if is_sized(values):
+        place = {value: i for i, value in enumerate(in_order(values))}
+        keys.sort(key=lambda key: place[key[0]])
     else:
         keys.sort(key=lambda key: _badness(result, by_group[key], metric))
     return [dict(zip(attributes, key, strict=True)) for key in keys]

@@ -73,14 +73,44 @@
     }
   }
 
+  // What was drawn and is folded again is drawn anew when it is opened.
+  function redraw() {
+    plots().filter((plot) => plot.closest("details:not([open])")).forEach((plot) => {
+      if (plot.classList.contains("js-plotly-plot")) window.Plotly.purge(plot);
+      plot.classList.remove("js-plotly-plot");
+    });
+    return drawAll();
+  }
+
   // What is folded is drawn when it is opened.
   function whenUnfolded() {
-    document.querySelectorAll("details.fold").forEach((details) => {
-      details.addEventListener("toggle", () => {
+    document.querySelectorAll("details.fold, details.part").forEach((details) => {
+      details.addEventListener("toggle", async () => {
         if (!details.open) return;
-        details.querySelectorAll(".plot").forEach((plot) => draw(plot));
+        for (const plot of details.querySelectorAll(".plot:not(.js-plotly-plot)")) {
+          await draw(plot);
+          await new Promise((done) => setTimeout(done));
+        }
       });
     });
+  }
+
+  // A link to what is folded unfolds it, where the browser does not do so by itself.
+  function whenLinked() {
+    const open = () => {
+      const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
+      for (let d = target?.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+      target?.scrollIntoView();
+    };
+    window.addEventListener("hashchange", open);
+    if (location.hash) open();
+  }
+
+  function unfoldAll() {
+    const parts = [...document.querySelectorAll("details.part")];
+    const open = parts.some((part) => !part.open);
+    parts.forEach((part) => { part.open = open; });
+    byId("unfold").textContent = open ? "Fold all" : "Unfold all";
   }
 
   function whenWidthChanges(action) {
@@ -132,7 +162,7 @@
       const [x, y] = [key(a), key(b)];
       if (x === undefined || y === undefined) {
         if (x !== y) return x === undefined ? 1 : -1; // without a number: always last
-        const texts = a.cells[column].textContent.localeCompare(b.cells[column].textContent, "en");
+        const texts = a.cells[column].textContent.localeCompare(b.cells[column].textContent, "en", { numeric: true });
         return down ? -texts : texts;
       }
       return down ? y - x : x - y;
@@ -160,6 +190,8 @@
   async function start() {
     byId("download").hidden = false;
     byId("download").addEventListener("click", download);
+    byId("unfold").hidden = false;
+    byId("unfold").addEventListener("click", unfoldAll);
     document.querySelectorAll("table").forEach(sortable);
     let ready = false;
     forPrint(() => ready);
@@ -170,9 +202,10 @@
     await drawAll();
     ready = true;
     whenUnfolded();
-    document.querySelectorAll("details.fold[open] .plot").forEach((plot) => draw(plot));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-    whenWidthChanges(drawAll);
+    whenLinked();
+    document.querySelectorAll("details[open] .plot:not(.js-plotly-plot)").forEach((plot) => draw(plot));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    whenWidthChanges(redraw);
     document.documentElement.dataset.figures = "drawn";
   }
 

@@ -63,7 +63,7 @@ def interval_words(gap: Gap, level: str) -> str:
 
 def verdict_words(gap: Gap, unit: str) -> str:
     """What the verdict of the row means, or why there is none."""
-    margin = _margin(gap, unit)
+    margin = margin_words(gap, unit)
     if gap.verdict == "gap":
         return f"The family-adjusted interval is wholly outside the stated margin of {margin}."
     if gap.verdict == "no material gap":
@@ -75,7 +75,14 @@ def verdict_words(gap: Gap, unit: str) -> str:
     return "No verdict."
 
 
-def _margin(gap: Gap, unit: str) -> str:
+def gate_words(gate: str) -> str:
+    """What passing an age gate is, before its rate."""
+    legal, challenge = gate.split(":")
+    where = "" if legal == challenge else f" from an estimate of {challenge} on"
+    return f"Gate {gate}: of the people under {legal}, the share that passes{where} is"
+
+
+def margin_words(gap: Gap, unit: str) -> str:
     """A margin on both sides: of 0, or of a ratio of 1."""
     if gap.kind == "ratio" and gap.margin is not None:
         return f"{number(1 / gap.margin)} to {number(gap.margin)}"

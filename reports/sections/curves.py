@@ -10,6 +10,7 @@ from audit.rows import CurveRow, Group
 from reports.blocks import Cell, Column, Table, table
 from reports.figures import Line, Point
 from reports.format import count, estimate, group_label, number, plural
+from reports.order import in_order, is_sized
 
 MAX_PANELS = 16
 MAX_IN_SIGHT = 8
@@ -44,7 +45,16 @@ def curves_of(
         group = dict(key)
         arranged.setdefault(tuple(group), []).append(Curve(group, tuple(rows)))
     simplest = min((len(names) for names in arranged if names), default=0)
-    return {names: found for names, found in arranged.items() if len(names) <= simplest}
+    return {names: _ordered(found) for names, found in arranged.items() if len(names) <= simplest}
+
+
+def _ordered(curves: list[Curve]) -> list[Curve]:
+    """Groups that are ages, bands or numbers in their order."""
+    values = [next(iter(curve.group.values()), None) for curve in curves]
+    if len(curves[0].group) != 1 or not is_sized(values):
+        return curves
+    place = {value: i for i, value in enumerate(in_order(values))}
+    return sorted(curves, key=lambda curve: place[next(iter(curve.group.values()))])
 
 
 def line_of(curve: Curve, unit: str, *, quiet: bool = False) -> Line:

@@ -19,6 +19,7 @@ from reports.format import (
     row_estimate,
 )
 from reports.lookup import better, headline, is_small, rows_of, unit
+from reports.order import in_order
 from reports.words import by, level_words, mark_of
 
 MAX_ROWS = 40
@@ -101,7 +102,8 @@ def _ends(rows: list[MetricRow]) -> tuple[float, float]:
 
 def _ordered(result: AuditResult, name: str, found: set[str | None]) -> list[str | None]:
     known: list[str | None] = [v for v in result.spec.attributes[name].values if v in found]
-    return known + sorted(found - set(known), key=lambda value: (value is None, value or ""))
+    others = sorted(found - set(known), key=lambda value: (value is None, value or ""))
+    return in_order(known + others)
 
 
 def _grid(

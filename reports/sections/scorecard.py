@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from audit.result import AuditResult
-from audit.rows import Group, MetricRow, RangeGap
-from reports.blocks import Block, Card, Cards, Notice, Prose, Section, Side, Tile, Tiles
+from audit.rows import MetricRow
+from reports.answer import answers, question
+from reports.blocks import Answer, Block, Listed, Notice, Prose, Section, Tile, Tiles
 from reports.format import (
-    combination_label,
     count,
-    estimate,
-    group_label,
     interval,
     metric_title,
     note_words,
@@ -19,8 +17,13 @@ from reports.format import (
     row_estimate,
     unit_word,
 )
-from reports.lookup import better, defined_by_age, headline, metric_row, range_gap, unit
-from reports.words import SOURCES, badge, by, how_sure, level_words
+from reports.lookup import better, headline, metric_row, unit
+from reports.not_tested import not_tested
+from reports.sections.verdicts import verdicts
+from reports.words import SOURCES
+
+MAX_REASONS = 2
+"""So many reasons stand on the first screen; a link leads to the rest."""
 
 _DIRECTIONS = {
     "lower": "lower is better",
@@ -33,18 +36,32 @@ _DIRECTIONS = {
 def build(result: AuditResult) -> Section:
     """The scorecard; it exists for every record."""
     metric = headline(result)
-    blocks: list[Block] = [_tiles(result, metric)]
+    tiles = _tiles(result, metric)
     if metric is None:
         words = "No metric has a value in this record. The section on what was not tested says why."
-        blocks.append(Notice("serious", "Nothing could be computed", words))
-    else:
-        blocks.append(Prose(_lead(result, metric)))
-        if result.spec.attributes:
-            blocks.append(Prose((_sources(result),)))
-        cards = [_card(result, metric, list(names)) for names in result.spec.combinations]
-        if cards:
-            blocks.append(Cards(tuple(cards)))
-    return Section("scorecard", "Scorecard", tuple(blocks))
+        return Section(
+            "scorecard",
+            "Scorecard",
+            (tiles, Notice("serious", "Nothing could be computed", words)),
+            fold=False,
+        )
+    found = verdicts(result)
+    blocks: list[Block | None] = [
+        Answer(question(result), answers(result)),
+        tiles,
+        found,
+        Listed("Not tested", not_tested(result), "untested", MAX_REASONS),
+        Listed("Read first", _graver(result), "warnings", MAX_REASONS),
+        Prose((_sources(result),)) if result.spec.attributes and found is None else None,
+    ]
+    return Section("scorecard", "Scorecard", tuple(b for b in blocks if b), fold=False)
+
+
+def _graver(result: AuditResult) -> tuple[str, ...]:
+    """Warnings that a reader must know before trusting a number."""
+    graver = [w for w in result.warnings if w.severity != "info"]
+    graver.sort(key=lambda warning: warning.severity != "serious")
+    return tuple(f"{w.severity.capitalize()}: {plain(w.message)}." for w in graver)
 
 
 def _tiles(result: AuditResult, metric: str | None) -> Tiles:
@@ -97,63 +114,6 @@ def _counts(result: AuditResult, base: MetricRow) -> list[Tile]:
         Tile("failed to process", count(base.n_failed), share or "counted, never dropped"),
         *([Tile("unlabelled", count(base.n_unlabelled), unlabelled)] if base.n_unlabelled else []),
     ]
-
-
-def _lead(result: AuditResult, metric: str) -> tuple[str, ...]:
-    """The widest difference that is not made by age, in one sentence, with its caution."""
-    found = [
-        gap
-        for names in result.spec.combinations
-        if (gap := range_gap(result, metric, names)) is not None and gap.value is not None
-    ]
-    plain_gaps = [gap for gap in found if not defined_by_age(result, gap.attributes)] or found
-    if not plain_gaps:
-        return ("No difference between groups could be computed; each card says why.",)
-    sure = [gap for gap in plain_gaps if gap.low is not None and gap.low > 0]
-    top = max(sure or plain_gaps, key=lambda gap: gap.value or 0.0)
-    u = unit(result, metric)
-    difference = estimate(top.value, top.low, top.high, u, unit_word(u))
-    words = "The widest difference whose interval excludes 0" if sure else "The widest difference"
-    sentence = f"{words} in {metric_title(metric)} is {difference}, {by(top.attributes)}"
-    if top.a and top.b:
-        sentence += f": {group_label(top.a)} is served worst, {group_label(top.b)} best"
-    caution = (
-        "The more groups there are, the wider their range is by chance alone; the debiased "
-        "difference chooses worst and best on some persons and compares them on others."
-    )
-    return (f"{sentence}.", caution)
-
-
-def _card(result: AuditResult, metric: str, names: list[str]) -> Card:
-    title = f"by {combination_label(names)}"
-    made_of_age = defined_by_age(result, names)
-    source = "Groups are made of age: partly regression to the mean." if made_of_age else ""
-    gap = range_gap(result, metric, names)
-    if gap is None:
-        return Card(
-            title, (), "", None, "not tested", "open", ("No such row in the record.",), source
-        )
-    u = unit(result, metric)
-    label, tone = badge(gap)
-    sides = [_side(result, gap, role) for role in ("worst", "best")]
-    shown = estimate(gap.value, gap.low, gap.high, u, unit_word(u)) if gap.value is not None else ""
-    debiased = number(gap.debiased, u) if gap.debiased is not None else None
-    sure = how_sure(gap, u, level_words(result))
-    present = tuple(side for side in sides if side)
-    return Card(title, present, shown, debiased, label, tone, sure, source)
-
-
-def _side(result: AuditResult, gap: RangeGap, role: str) -> Side | None:
-    group: Group | None = gap.a if role == "worst" else gap.b
-    if group is None:
-        return None
-    if gap.kind == "max_minus_min":
-        role = "highest" if role == "worst" else "lowest"
-    row = metric_row(result, gap.metric, group)
-    u = unit(result, gap.metric)
-    value = estimate(row.value, row.low, row.high, u, unit_word(u)) if row else ""
-    people = plural(row.n_subjects, "person", "people") if row else ""
-    return Side(role, group_label(group), value, people)
 
 
 def _sources(result: AuditResult) -> str:

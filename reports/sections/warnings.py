@@ -17,7 +17,7 @@ def build(result: AuditResult) -> Section | None:
     """All warnings of the record."""
     if not result.warnings:
         return None
-    return Section("warnings", "Warnings", notices(result.warnings))
+    return Section("warnings", "Warnings", notices(result.warnings), fold=False)
 
 
 def notices(concerns: Sequence[Concern]) -> tuple[Notice, ...]:

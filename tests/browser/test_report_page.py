@@ -86,6 +86,13 @@ def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str], li
     return page, said, asked
 
 
+def unfolded(page: Any) -> None:
+    """Everything open and every figure drawn."""
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    count = page.locator(".plot").count()
+    page.locator(".plot.js-plotly-plot").nth(count - 1).wait_for(timeout=60_000)
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_alone_and_accessible(
@@ -94,9 +101,9 @@ def test_quiet_alone_and_accessible(
     page, said, asked = opened(browser, files[name], color_scheme=scheme)
     assert said == []
     assert asked == [files[name].as_uri()]
+    unfolded(page)
     plots = page.locator(".plot").count()
     assert page.locator(".plot svg.main-svg").count() >= plots > 0
-    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
     found = axe.Axe().run(page).response["violations"]
     grave = [v for v in found if v["impact"] in ("serious", "critical")]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in grave] == []
@@ -110,7 +117,8 @@ def test_never_scrolls_sideways(
 ) -> None:
     page, _, _ = opened(browser, files[name], viewport={"width": width, "height": 800})
     for unfold in (False, True):
-        page.evaluate(f"document.querySelectorAll('details').forEach(d => {{ d.open = {str(unfold).lower()} }})")  # fmt: skip # noqa: E501
+        if unfold:
+            unfolded(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("scrollTo(999, 0), scrollX") == 0
     page.context.close()
@@ -118,6 +126,7 @@ def test_never_scrolls_sideways(
 
 def test_names_are_shown_as_text_in_figures(browser: Any, files: dict[str, Path]) -> None:
     page, said, _ = opened(browser, files["names"], viewport={"width": 1440, "height": 900})
+    unfolded(page)
     labels = page.locator("#groups-0-plot .yaxislayer-above text, #groups-0-plot .ytick text")
     texts = labels.all_text_contents()
     assert any(text.startswith("<script>alert('group')") for text in texts)
@@ -148,8 +157,9 @@ def test_tab_reaches_every_control(browser: Any, files: dict[str, Path]) -> None
 
 def test_keyboard_unfolds_and_sorts(browser: Any, files: dict[str, Path]) -> None:
     page, _, _ = opened(browser, files["expression"])
-    page.locator("#groups-1-figure summary").focus()
-    page.keyboard.press("Enter")
+    for what in ("details.part:has(#groups) > summary", "#groups-1-figure summary"):
+        page.locator(what).focus()
+        page.keyboard.press("Enter")
     head = page.locator("#groups-1-table thead th", has_text="accuracy").first
     column = head.evaluate("th => th.cellIndex")
     head.locator("button").press("Enter")
@@ -175,6 +185,7 @@ def test_download_is_the_record_and_needs_no_request(
 
 def test_figures_follow_the_theme(browser: Any, files: dict[str, Path]) -> None:
     page, _, _ = opened(browser, files["age"], color_scheme="light")
+    unfolded(page)
     tick = ".plot .xtick text"
     light = page.locator(tick).first.evaluate("e => getComputedStyle(e).fill")
     page.emulate_media(color_scheme="dark")
@@ -207,6 +218,7 @@ def test_print_shows_every_table_on_light_paper(browser: Any, files: dict[str, P
 def test_without_scripts_the_tables_remain(browser: Any, files: dict[str, Path]) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(files["age"].as_uri())
+    page.locator("details.part:has(#groups) > summary").click()
     page.locator("#groups-0-figure summary").click()
     assert page.locator("#groups-0-table").is_visible()
     assert "Scripts are off" in page.locator("noscript").inner_text()
@@ -215,6 +227,7 @@ def test_without_scripts_the_tables_remain(browser: Any, files: dict[str, Path])
 
 def test_specs_name_every_plot(browser: Any, files: dict[str, Path]) -> None:
     page, _, _ = opened(browser, files["age"])
+    unfolded(page)
     specs = json.loads(page.locator("#figure-specs").text_content())
     drawn = page.evaluate("[...document.querySelectorAll('.plot.js-plotly-plot')].map(p => p.id)")
     assert sorted(specs) == sorted(drawn)
@@ -224,6 +237,7 @@ def test_specs_name_every_plot(browser: Any, files: dict[str, Path]) -> None:
 def test_a_folded_figure_is_drawn_when_it_is_opened(browser: Any, tmp_path: Path) -> None:
     write_report(age_record(groups={"tone": [str(i) for i in range(10)]}), tmp_path / "r.html")
     page, said, _ = opened(browser, tmp_path / "r.html")
+    page.get_by_role("button", name="Unfold all").click()
     fold = page.locator("details.fold", has_text="Mean absolute error by true age: by tone")
     assert fold.locator(".main-svg").count() == 0
     fold.locator("summary").first.click()
@@ -240,8 +254,28 @@ def test_many_figures_are_packed_and_still_drawn(
     monkeypatch.setattr(page_html, "PLAIN_FIGURES_BYTES", 10)
     write_report(expression_record(), tmp_path / "r.html")
     page, said, _ = opened(browser, tmp_path / "r.html")
+    unfolded(page)
     assert page.locator("#figure-specs").get_attribute("data-encoding") == "gzip+base64"
     plots = page.locator(".plot").count()
     assert page.locator(".plot.js-plotly-plot").count() == plots > 0
     assert said == []
     page.context.close()
+
+
+def test_the_scorecard_fits_one_screen(browser: Any, files: dict[str, Path]) -> None:
+    for name in ("age", "expression", "gated"):
+        page, _, _ = opened(browser, files[name], viewport={"width": 1440, "height": 900})
+        box = page.locator("#scorecard").bounding_box()
+        assert box["y"] + box["height"] <= 900, name
+        page.context.close()
+
+
+def test_a_link_unfolds_its_section_without_scripts_too(
+    browser: Any, files: dict[str, Path]
+) -> None:
+    for scripts in (True, False):
+        page = browser.new_context(java_script_enabled=scripts).new_page()
+        page.goto(files["age"].as_uri())
+        page.locator("nav a", has_text="Methods").click()
+        page.locator("#definitions").wait_for(state="visible")
+        page.context.close()

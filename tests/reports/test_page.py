@@ -182,28 +182,39 @@ def test_simulated_faces_are_announced() -> None:
 
 def test_scorecard_says_who_how_much_and_how_sure() -> None:
     text = render(AGE)
-    card = text[text.index("<h3>by gender</h3>") :].split("</article>")[0]
+    table = text[text.index('<table id="verdicts"') :].split("</table>")[0]
+    row = next(line for line in table.split("<tr>") if ">gender <span" in line)
     gap = next(g for g in AGE.gaps if g.kind == "worst_minus_best" and g.attributes == ["gender"])
     assert gap.a
     assert gap.value is not None
-    assert f"<strong>{gap.a['gender']}</strong>" in card
-    assert f"{gap.value:.2f} years [" in card
-    assert "The 95 % interval excludes 0." in card
-    assert "stated margin of ±0.50 years" in card
+    assert f'data-label="worst">{gap.a["gender"]} <span' in row
+    assert f"{gap.value:.2f} years [" in row
+    assert '<span class="badge gap">gap</span>' in row
+    assert "margin\u00a0±0.50\u00a0years" in row
+    assert "labels: as perceived by somebody else" in row
 
 
 def test_without_a_margin_there_is_no_verdict_and_never_an_acquittal() -> None:
     text = read(EXPRESSION).text[0]
-    assert "No margin was stated, so there is no verdict." in text
+    assert "No margin was stated, so whether a difference matters is not judged." in text
+    assert "no verdict no margin was stated" in text
     for record in (AGE, EXPRESSION):
         assert "no bias" not in read(record).text[0].lower()
         assert "unfair" not in read(record).text[0].lower()
 
 
 def test_groups_of_age_say_regression_to_the_mean() -> None:
+    table = render(AGE).split('<table id="verdicts"')[1].split("</table>")[0]
+    row = next(line for line in table.split("<tr>") if ">age <span" in line)
+    assert "partly regression to the mean" in row
+
+
+def test_sections_after_the_first_screen_are_folded_and_say_what_is_inside() -> None:
     text = render(AGE)
-    card = text[text.index("<h3>by age</h3>") :].split("</article>")[0]
-    assert "partly regression to the mean" in card
+    folded = re.findall(r'<details class="part">\s*<summary><h2 id="([a-z-]+)-title">', text)
+    assert {"groups", "gaps", "methods", "provenance"} <= {*folded}
+    assert not {"scorecard", "warnings"} & {*folded}
+    assert re.search(r"Groups</h2> <span class=\"inside\">\d+ figures, \d+ tables</span>", text)
 
 
 def test_sections_without_data_are_left_out() -> None:
