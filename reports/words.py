@@ -89,15 +89,6 @@ def margin_words(gap: Gap, unit: str) -> str:
     return " ".join(filter(None, (f"±{number(gap.margin, unit)}", unit_word(unit))))
 
 
-def how_sure(gap: Gap, unit: str, level: str) -> tuple[str, ...]:
-    """How sure a difference is, in sentences derived from its row alone."""
-    note = _sentence(note_words(without_margin(gap.note)))
-    if gap.value is None:
-        return (note or "Not tested.",)
-    parts = (interval_words(gap, level), verdict_words(gap, unit), note)
-    return tuple(part for part in parts if part)
-
-
 def source_words(result: AuditResult, attributes: list[str]) -> str:
     """Who assigned the labels of some attributes."""
     parts = []
@@ -127,7 +118,3 @@ def missing(note: str | None) -> str:
     """An em dash with the reason, for places that have room for words."""
     words = note_words(note)
     return f"{EM_DASH} {words}" if words else EM_DASH
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "." if text else ""
