@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hae.config import AgeModelConfig
 from hae.models.age import AgeModel
-from hae.models.expression import ExpressionModel
+from hae.models.expression import ExpressionModel, Scores
 from hae.models.neck import Seen
 from hae.precision import exact
 from hae.views import ViewParams, apply_views, plain_view
@@ -70,14 +70,26 @@ def score_faces(
     """
     view = (plain_view() if views is None else views).to(device)
     chunk = chunk_size(device, view.k)
+
+    def scores(start: int, stop: int) -> Scores:
+        part = torch.from_numpy(pixels(slice(start, stop))).to(device)
+        images, plain = network_input(model.config, filled(part, chunk), view)
+        found: Scores = model(images.flatten(0, 1)) if views is None else model(images, plain)
+        return found
+
+    return scores_in_chunks(scores, n, chunk)
+
+
+@torch.inference_mode()
+def scores_in_chunks(scores: Callable[[int, int], Scores], n: int, chunk: int) -> ExpressionScores:
+    """Expression scores from ``scores(start, stop)``, a chunk of faces at a time."""
     logits, importance = [], []
     with exact():
         for start in range(0, n, chunk):
-            part = torch.from_numpy(pixels(slice(start, min(start + chunk, n)))).to(device)
-            images, plain = network_input(model.config, filled(part, chunk), view)
-            found = model(images.flatten(0, 1)) if views is None else model(images, plain)
-            logits.append(_array(found.logits)[: len(part)])
-            importance.append(_array(found.importance)[: len(part)])
+            stop = min(start + chunk, n)
+            found = scores(start, stop)
+            logits.append(_array(found.logits)[: stop - start])
+            importance.append(_array(found.importance)[: stop - start])
     return ExpressionScores(np.concatenate(logits), np.concatenate(importance))
 
 
@@ -145,9 +157,14 @@ def in_chunks(
     return _joined(parts)
 
 
-def _of_seen(model: AgeModel, found: Seen, b: int, chunk: int) -> AgeEstimates:
+def filled_seen(found: Seen, b: int, chunk: int) -> Seen:
+    """What was seen of the first b faces, and zeros below."""
     regions = None if found.regions is None else filled(found.regions[:b], chunk)
-    whole = Seen(filled(found.features[:b], chunk), regions)
+    return Seen(filled(found.features[:b], chunk), regions)
+
+
+def _of_seen(model: AgeModel, found: Seen, b: int, chunk: int) -> AgeEstimates:
+    whole = filled_seen(found, b, chunk)
     output = model.from_seen(whole)
     logits = output.raw.get("logits")
     alone = model.view_ages(whole)  # (b, k)

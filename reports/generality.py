@@ -14,8 +14,8 @@ KINDS = {"age": "Face age: does it hold on every backbone", "expression":
          "Facial expression: does it hold on every backbone"}  # fmt: skip
 
 
-def render_generality(result: Generality) -> str:
-    """The page; the same record gives the same text."""
+def render_generality(result: Generality, file: str = "generality.json") -> str:
+    """The page; the same record gives the same text. ``file`` is what its data are saved as."""
     found = [build(result) for build in SECTIONS]
     spec = result.spec
     page = Page(
@@ -24,7 +24,7 @@ def render_generality(result: Generality) -> str:
         data=plain(result.run.data or "") or "data not stated",
         sections=tuple(section for section in found if section is not None),
         text=result.to_json(),
-        file="generality.json",
+        file=file,
         schema=result.schema_,
         simulated=result.run.simulated,
     )
@@ -33,4 +33,4 @@ def render_generality(result: Generality) -> str:
 
 def write_generality(result: Generality, path: Path) -> None:
     """Write the page whole or not at all."""
-    write_text(path, render_generality(result))
+    write_text(path, render_generality(result, path.with_suffix(".json").name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,29 @@ from reports.grid.lookup import (
 FILES = ("generality.json", "generality.html")
 
 
-def as_dict(result: Generality, out: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Files:
+    """Where the record and the page of a grid go; those of one task of several have its name."""
+
+    record: Path
+    page: Path
+
+    @staticmethod
+    def of(out: Path, task: str | None) -> Files:
+        """Those in a folder.
+
+        Examples
+        --------
+        >>> Files.of(Path("runs"), "age").page.as_posix()
+        'runs/generality-age.html'
+        """
+        record, page = (out / name for name in FILES)
+        if task is None:
+            return Files(record, page)
+        return Files(*(path.with_stem(f"{path.stem}-{task}") for path in (record, page)))
+
+
+def as_dict(result: Generality, files: Files) -> dict[str, Any]:
     """Summarise a grid in the record's own names: rows of everyone, by the leading metric."""
     metric, pairs = leading(result), contrasts(result)
     gains = [row for pair in pairs for row in gains_of(result, metric, pair)]
@@ -41,11 +64,11 @@ def as_dict(result: Generality, out: Path) -> dict[str, Any]:
         "summaries": [row.model_dump(mode="json") for row in summaries],
         "failed_cells": [cell.model_dump(mode="json") for cell in _failed(result)],
         "warnings": [warning.model_dump(mode="json") for warning in result.warnings],
-        "files": {name: str(out / name) for name in FILES},
+        "files": {path.name: str(path) for path in (files.record, files.page)},
     }
 
 
-def print_gains(result: Generality, out: Path) -> None:
+def print_gains(result: Generality, files: Files) -> None:
     """Print what every aggregator gains on each backbone and over all, and which cells failed."""
     console = Console(highlight=False)
     title = f"{result.task}: gain in {metric_title(leading(result))} over {result.spec.control}"
@@ -61,7 +84,7 @@ def print_gains(result: Generality, out: Path) -> None:
     order = list(MARKS)
     for warning in sorted(result.warnings, key=lambda found: order.index(found.severity)):
         console.print(f"{MARKS[warning.severity]}: {escape(warning.message)}")
-    console.print(f"report: {out / FILES[1]}", markup=False, soft_wrap=True)
+    console.print(f"report: {files.page}", markup=False, soft_wrap=True)
 
 
 def _failed(result: Generality) -> list[CellRow]:

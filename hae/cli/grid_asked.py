@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from audit.block import possible
 from audit.configs import checked, read_toml
 from audit.errors import InputError
 from audit.groups import attribute, combinations_of
-from audit.options import checked_options
+from audit.names import check_name
+from audit.options import Options, checked_options
 from audit.paired_tables import paired_tables
-from audit.predictions import predictions_from_frame
+from audit.predictions import Predictions, predictions_from_frame
 from hae.backbones.network import check_known
 from hae.cli.options import pairs_of
 from hae.cli.record import TRAINING, versions
@@ -20,7 +22,7 @@ from hae.data.core import Manifest
 from hae.data.readers import read_data
 from hae.generality.analysed import control_of, named
 from hae.generality.cells import Bench
-from hae.generality.grid import GridConfig, cells
+from hae.generality.grid import GridConfig, TaskName, cells
 from hae.settings import with_settings
 from hae.training.run import CACHE
 
@@ -94,25 +96,59 @@ def parts_of(asked: Asked) -> tuple[Bench, Manifest | None]:
     return bench, others
 
 
-def settled(grid: GridConfig, test: Manifest, options: GridOptions) -> GridOptions:
-    """Say which groups are compared, and refuse what cannot be before the long work.
+def settled(grid: GridConfig, test: Manifest, options: GridOptions) -> dict[TaskName, GridOptions]:
+    """Say which groups each task compares, and refuse what cannot be before the long work.
 
-    Without ``--by`` these are what the data set says of its people, as in ``evaluate``.
+    Without ``--by`` these are what the data set says of its people, as in ``evaluate``. Of several
+    tasks each takes the margins of its own metrics, and the control where it has it.
     """
-    truth = predictions_from_frame(
-        test.frame.drop(columns="path").assign(age_pred=None), task="age", place=test.label
-    )
+    several = len(grid.tasks) > 1
+    bare = replace(options, control=None, margins={}) if several else options
+    found = {task: _settled(grid, task, test, bare) for task in grid.tasks}
+    if several:
+        metrics = {task: _metrics(task, test, own) for task, own in found.items()}
+        ways = {task: names_of(grid, task) for task in grid.tasks}
+        for name in options.margins:
+            check_name(name, sorted(set().union(*metrics.values())), "--margin", "metric")
+        if options.control is not None:
+            control_of([name for own in ways.values() for name in own], options.control)
+        for task, own in found.items():
+            margins = {k: v for k, v in options.margins.items() if k in metrics[task]}
+            control = options.control if options.control in ways[task] else None
+            found[task] = _settled(grid, task, test, replace(own, margins=margins, control=control))
+    return found
+
+
+def names_of(grid: GridConfig, task: TaskName) -> list[str]:
+    """What the aggregators of a task are called."""
+    return list(dict.fromkeys(named(grid, cell) for cell in cells(grid) if cell.task == task))
+
+
+def _truth(task: TaskName, test: Manifest) -> Predictions:
+    frame = test.frame.drop(columns="path").assign(**{f"{task}_pred": None})
+    return predictions_from_frame(frame, task=task, place=test.label)
+
+
+def _metrics(task: TaskName, test: Manifest, options: GridOptions) -> set[str]:
+    tables = paired_tables({test.label: _truth(task, test)}, options.by, _checked(options))
+    return {metric.name for metric in possible(tables.setting)}
+
+
+def _checked(options: GridOptions) -> Options:
+    rest = {f.name: getattr(options, f.name) for f in fields(options)}
+    for name in ("control", "by"):
+        rest.pop(name)
+    return checked_options(**rest)
+
+
+def _settled(grid: GridConfig, task: TaskName, test: Manifest, options: GridOptions) -> GridOptions:
+    truth = _truth(task, test)
     usual = [name for names in combinations_of(None, truth) for name in names]
     by = options.by or tuple(dict.fromkeys([*test.sources, *usual]))
     used = {name for names in combinations_of(by, truth) for name in names}
     for name in sorted(used):
         attribute(truth, name, options.age_bands)
-    rest = {f.name: getattr(options, f.name) for f in fields(options)}
-    for name in ("control", "by", "sources"):
-        rest.pop(name)
-    how = checked_options(**rest, sources=options.sources)
-    paired_tables({test.label: truth}, by or None, how)  # margins, too
-    names = dict.fromkeys(named(grid, cell) for cell in cells(grid))
-    control_of(names, options.control)
+    paired_tables({test.label: truth}, by or None, _checked(options))  # margins, too
+    control_of(names_of(grid, task), options.control)
     known = {name: source for name, source in test.sources.items() if name in used}
     return replace(options, by=by or None, sources={**known, **options.sources})

@@ -12,8 +12,8 @@ from audit.generality.run import generality
 from audit.result import RunInfo
 from audit.tables import file_hash
 from hae.cli.comparing import check_place
-from hae.cli.gains import FILES, as_dict, print_gains
-from hae.cli.grid_asked import Asked, GridOptions, grid_of, parts_of, settled
+from hae.cli.gains import Files, as_dict, print_gains
+from hae.cli.grid_asked import Asked, GridOptions, grid_of, names_of, parts_of, settled
 from hae.cli.grid_bars import GridBars
 from hae.cli.progress import bars
 from hae.cli.record import ENGINE, TRAINING, versions
@@ -24,7 +24,6 @@ from hae.data.core import Manifest
 from hae.generality.analysed import (
     control_of,
     matched_of,
-    named,
     trained_cells,
     weak_controls,
 )
@@ -49,17 +48,24 @@ def run_generality(
     check_place(asked.out)
     grid = grid_of(asked)
     bench, others = parts_of(asked)
-    options = settled(grid, bench.test, options)
+    asks = settled(grid, bench.test, options)
     with locked(asked.out / LOCK, wait=False), signed(grid, bench, others, asked.out):
         records = told_run(grid, bench, others)
         (asked.out / LOCK).unlink()
-    result = analysed(grid, records, bench, others, options, command)
-    result.write(asked.out / FILES[0])
-    write_generality(result, asked.out / FILES[1])
+    told = []
+    for task, own in asks.items():
+        mine = [record for record in records if record.task == task]
+        result = analysed(grid, mine, bench, others, own, command)
+        files = Files.of(asked.out, task if len(asks) > 1 else None)
+        result.write(files.record)
+        write_generality(result, files.page)
+        told.append((result, files))
     if as_json:
-        print_json(as_dict(result, asked.out))
+        found = [as_dict(result, files) for result, files in told]
+        print_json(found[0] if len(found) == 1 else {"tasks": found})
     else:
-        print_gains(result, asked.out)
+        for result, files in told:
+            print_gains(result, files)
     return DONE if all(record.status == "done" for record in records) else PARTLY
 
 
@@ -87,7 +93,7 @@ def analysed(
     command: str | None,
 ) -> Generality:
     """Compare the cells."""
-    control = control_of(dict.fromkeys(named(grid, r) for r in records), options.control)
+    control = control_of(names_of(grid, records[0].task), options.control)
     given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "control"}
     result = generality(
         trained_cells(grid, records, bench.out),
@@ -117,8 +123,8 @@ def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
     )
     if bare and others is not None:
         text += (
-            f"; {', '.join(bare)} learned ages in {grid.stage_one:,} steps on other people, of "
-            f"{others.label}"
+            f"; {', '.join(bare)} learned {grid.tasks[0]}s in {grid.stage_one:,} steps on other "
+            f"people, of {others.label}"
         )
     elif bare:
         text += f"; {', '.join(bare)} began at random weights, the same for all cells of a seed"

@@ -19,7 +19,7 @@ from hae.generality.grid import Cell as GridCell
 MIB = 2**20
 USUAL = ("mean", "single")
 """Controls where none is named, the first that is in the grid."""
-ERRORS = ("mae", "band_distance")
+ERRORS = ("mae", "band_distance", "accuracy")
 
 
 def named(grid: GridConfig, cell: CellRecord | GridCell) -> str:
@@ -27,10 +27,12 @@ def named(grid: GridConfig, cell: CellRecord | GridCell) -> str:
 
     ``sae``, or ``sae k8 corn`` where the grid has several K and several heads.
     """
+    heads = grid.heads if cell.task == "age" else grid.expression_heads
+    width = cell.bin_width
     more = [
         f"k{cell.k}" if len(grid.ks) > 1 else "",
-        cell.head if len(grid.heads) > 1 else "",
-        f"w{cell.bin_width:g}" if len(grid.bin_widths) > 1 else "",
+        cell.head if len(heads) > 1 else "",
+        f"w{width:g}" if len(grid.bin_widths) > 1 and width is not None else "",
     ]
     way = cell.aggregator if isinstance(cell.aggregator, str) else label(cell.aggregator)
     return " ".join([way, *filter(None, more)])
@@ -84,7 +86,7 @@ def _trained(record: CellRecord, out: Path) -> Trained:
     if record.status != "done":
         return Trained(reason=record.reason or "no reason was given", status=record.status)
     path = out / record.key / PREDICTIONS
-    table = replace(read_predictions(path, task="age"), place=f"{record.key}/{PREDICTIONS}")
+    table = replace(read_predictions(path, task=record.task), place=f"{record.key}/{PREDICTIONS}")
     cost, files = record.cost, record.predictions
     return Trained(
         table,
@@ -104,19 +106,30 @@ def weak_controls(
     control: str,
     grid: GridConfig,
 ) -> list[Concern]:
-    """Controls whose error is not below half of the best constant's.
+    """Controls whose error is not below half of the best constant's; of one task.
 
-    What is gained over a control that hardly learned says little of the aggregator.
+    What is gained over a control that hardly learned says little of the aggregator. The error of
+    expressions is the share told wrong, 1 - accuracy.
     """
-    metric = next((name for name in ERRORS if name in constant), None)
-    own = [r for r in records if named(grid, r) == control and metric in r.metrics]
-    weak = [r for r in own if metric and r.metrics[metric] >= constant[metric] / 2]
-    if not weak or metric is None:
+    own = [r for r in records if named(grid, r) == control and r.metrics]
+    metric = next((m for m in ERRORS if m in constant and any(m in r.metrics for r in own)), None)
+    if metric is None:
         return []
-    worst = max(weak, key=lambda record: record.metrics[metric])
+
+    def error(figures: Mapping[str, float]) -> float:
+        return 1 - figures[metric] if metric == "accuracy" else figures[metric]
+
+    weak = [r for r in own if error(r.metrics) >= error(constant) / 2]
+    if not weak:
+        return []
+    worst = max(weak, key=lambda record: error(record.metrics))
     message = (
         f"{len(weak)} of {len(own)} trainings of the control {control!r} are not better than half "
-        f"of the best constant ({metric} {constant[metric]:.3g}); the worst is {worst.key} with "
-        f"{worst.metrics[metric]:.3g}: train longer, or from better first weights"
+        f"of the best constant ({_error_words(metric)} {error(constant):.3g}); the worst is "
+        f"{worst.key} with {error(worst.metrics):.3g}: train longer, or from better first weights"
     )
     return [Concern(code="weak_control", severity="warning", message=message)]
+
+
+def _error_words(metric: str) -> str:
+    return "share told wrong" if metric == "accuracy" else metric

@@ -9,49 +9,45 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from audit.errors import InputError
 from audit.files import write_text
-from audit.hashing import text_keys
 from audit.result import FileHash
 from audit.tables import file_hash
-from hae.adapters.checkpoint import age_model
-from hae.checkpoint import Checkpoint, read_checkpoint
+from hae.checkpoint import read_checkpoint
 from hae.config import CHECKPOINT, Strict
 from hae.data.core import Manifest, state_hash
 from hae.generality.cache import claim, described
 from hae.generality.clock import Clock
 from hae.generality.cost import Cost, cost_of
-from hae.generality.grid import Cell, Mode, label
-from hae.inference import AgeEstimates, FloatArray, estimate_faces
-from hae.models.age import AgeModel
+from hae.generality.grid import Cell, Mode, TaskName, label
+from hae.generality.judged import judge_ages, judge_expressions
 from hae.parts import write_parquet
 from hae.training.callbacks import NotFiniteError
-from hae.training.faces import Faces, load_faces
 from hae.training.fit import RESUME
 from hae.training.run import Order, Report
-from hae.training.stored import store_views, stored_estimates
-from hae.training.train_age import train_age, validation_metrics
-from hae.views import ViewParams
+from hae.training.train_age import train_age
+from hae.training.train_expression import train_expression
 
 RECORD, PREDICTIONS = "cell.json", "predictions.parquet"
 Status = Literal["done", "out_of_memory", "diverged", "refused", "failed"]
 
 
 class CellRecord(Strict):
-    """What became of a cell. ``metrics`` of the test faces, in years where they have a unit."""
+    """What became of a cell. ``metrics`` of the test faces, in years where they have a unit.
+
+    ``bin_width``: None for expressions.
+    """
 
     key: str
     backbone: str
     aggregator: str
     head: str
     k: int
-    bin_width: float
+    bin_width: float | None
     seed: int
-    task: str
+    task: TaskName
     mode: Mode = "frozen"
     status: Status
     reason: str | None = None
@@ -168,41 +164,17 @@ def _worked(
         claim(bench.cache, described(config, weights))
     begun = any((order.out / name).exists() for name in (RESUME, CHECKPOINT))
     clock = Clock(report)
-    found = read_checkpoint(train_age(order, clock))
+    train = train_age if cell.task == "age" else train_expression
+    found = read_checkpoint(train(order, clock))
     seconds = None if begun else clock.seconds
-    model = age_model(found, order.out)
-    faces, ages = _test_ages(model, found, bench, order, report)
-    frame = bench.test.frame.drop(columns="path")
-    frame["age_pred"] = _by_sample(frame["sample_id"].tolist(), faces, ages.age)
+    judge = judge_ages if cell.task == "age" else judge_expressions
+    judged = judge(found, bench.test, order, report)
+    frame = bench.test.frame.drop(columns="path").assign(**judged.columns)
     write_parquet(frame, folder / PREDICTIONS)
     return {
         "status": "done",
-        "metrics": validation_metrics(ages, faces),
+        "metrics": judged.metrics,
         "best_step": found.header.provenance.best_step,
-        "cost": cost_of(model, config.batch_size, seconds),
+        "cost": cost_of(judged.model, config.batch_size, seconds),
         "predictions": file_hash(folder / PREDICTIONS),
     }
-
-
-def _test_ages(
-    model: AgeModel, found: Checkpoint, bench: Bench, order: Order, report: Report
-) -> tuple[Faces, AgeEstimates]:
-    """The readable test faces, and their estimates; from stored views that frozen cells share."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config = model.config
-    done = report.stage(f"faces of {bench.test.label}", len(bench.test))
-    faces = load_faces(bench.test, config.size, config.keep, order.cache, progress=done).faces
-    views = ViewParams(**found.part("views"))
-    state, run = state_hash(bench.test), found.header.config
-    model.to(device)
-    if not run.embed_views:
-        return faces, estimate_faces(model, faces.pixels, len(faces), views, device)
-    seen = store_views(model, faces, "test", state, views, run, order.cache, report.stage)
-    return faces, stored_estimates(model, seen, device)
-
-
-def _by_sample(names: list[str], faces: Faces, ages: FloatArray) -> npt.NDArray[np.float64]:
-    """Estimates in the order of a table; NaN where the image could not be read."""
-    keys = text_keys(names, "sample")
-    place = np.searchsorted(faces.sample, keys).clip(0, len(faces) - 1)
-    return np.where(faces.sample[place] == keys, ages[place].astype(np.float64), np.nan)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hae.config import Strict
 from hae.generality.memory import peak_of, size_of
 from hae.heads.target import AgeTarget
-from hae.models.age import AgeModel, Output
+from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel
 from hae.models.neck import Seen
 
 REPEATS = 5
+Model = AgeModel | ExpressionModel
 
 
 class Cost(Strict):
@@ -39,16 +43,18 @@ class Cost(Strict):
     peak_bytes: int | None
 
 
-def cost_of(model: AgeModel, batch: int, seconds: float | None) -> Cost:
+def cost_of(model: Model, batch: int, seconds: float | None) -> Cost:
     """Measure a model whose training took some seconds; nothing of it changes."""
-    config, device = model.config, next(model.parameters()).device
-    inputs, run = _prepared(model, batch)
-    middle = torch.full((batch,), (config.head.age_min + config.head.age_max) / 2, device=device)
-    target = AgeTarget(middle, middle)
+    device = next(model.parameters()).device
+    inputs = _batch(model, batch)
+    loss = _age_loss(model, batch) if isinstance(model, AgeModel) else _class_loss(model, batch)
     state = {name: value.clone() for name, value in model.state_dict().items()}
 
+    def run() -> Any:
+        return model.from_seen(Seen(*inputs)) if model.backbone.frozen else model(*inputs)
+
     def step() -> None:
-        torch.autograd.backward(model.losses(run(), target)["total"])
+        torch.autograd.backward(loss(run()))
 
     def forward() -> None:
         with torch.inference_mode():
@@ -75,8 +81,21 @@ def cost_of(model: AgeModel, batch: int, seconds: float | None) -> Cost:
     )
 
 
-def _prepared(model: AgeModel, b: int) -> tuple[list[Tensor], Callable[[], Output]]:
-    """The batch, and the model on it: on images, or on features of a frozen backbone."""
+def _age_loss(model: AgeModel, b: int) -> Callable[[Any], Tensor]:
+    head, device = model.config.head, next(model.parameters()).device
+    middle = torch.full((b,), (head.age_min + head.age_max) / 2, device=device)
+    target = AgeTarget(middle, middle)
+    return lambda output: model.losses(output, target)["total"]
+
+
+def _class_loss(model: ExpressionModel, b: int) -> Callable[[Any], Tensor]:
+    n, device = model.classifier.out_features, next(model.parameters()).device
+    target = functional.one_hot(torch.arange(b, device=device) % n, n).float()
+    return lambda scores: model.losses(scores, target)["total"]
+
+
+def _batch(model: Model, b: int) -> list[Tensor]:
+    """Images, and plain faces where used; or features of a frozen backbone, and regions."""
     config, backbone = model.config, model.backbone
     device = next(model.parameters()).device
     draw = torch.Generator().manual_seed(0)
@@ -88,25 +107,23 @@ def _prepared(model: AgeModel, b: int) -> tuple[list[Tensor], Callable[[], Outpu
     if not backbone.frozen:
         faces = [k, 1] if kind == "face" else [k]
         # channels last, as in training
-        images = [normal(b, n, config.size, config.size, 3).movedim(-1, 2) for n in faces]
-        return images, lambda: model(*images)
+        return [normal(b, n, config.size, config.size, 3).movedim(-1, 2) for n in faces]
     found = [normal(b, k, backbone.out_dim)]
     if kind != "none":
         n = backbone.n_regions(config.size, config.aggregator.cells)
         size = (b, n) if kind == "face" else (b, k, n)
         found.append(normal(*size, backbone.region_dim))
-    seen = Seen(*found)
-    return found, lambda: model.from_seen(seen)
+    return found
 
 
-def _weights(model: AgeModel) -> Iterator[Tensor]:
+def _weights(model: Model) -> Iterator[Tensor]:
     """Parameters and sums of all that takes part."""
     for name, value in (*model.named_parameters(), *model.named_buffers()):
         if not (model.backbone.frozen and name.startswith("backbone.")):
             yield value
 
 
-def _median_ms(work: Callable[[], None], model: AgeModel, device: torch.device) -> float:
+def _median_ms(work: Callable[[], None], model: Model, device: torch.device) -> float:
     times = []
     for _ in range(REPEATS + 1):  # the first warms up
         start = time.perf_counter()

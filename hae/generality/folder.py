@@ -15,7 +15,7 @@ from hae.generality.cells import Bench
 from hae.generality.grid import GridConfig
 
 SIGN = "grid.json"
-GROWING = ("backbones", "aggregators", "heads", "ks", "bin_widths", "seeds")
+GROWING = ("backbones", "aggregators", "expression_heads", "heads", "ks", "bin_widths", "seeds")
 """Keys that may name more than before: the cells that are there stay as they are."""
 
 

@@ -5,7 +5,7 @@ No torch here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Literal
@@ -30,16 +30,26 @@ FEWEST_VIEWS = 4
 
 
 Mode = Literal["frozen", "end_to_end"]
+TaskName = Literal["age", "expression"]
+ExpressionHead = Literal["scn", "softmax"]
+OF_EXPRESSIONS: dict[str, dict[str, object]] = {
+    "scn": {"cure": True, "label_smoothing": 0.0},
+    "softmax": {"cure": False},
+}
+"""What a head for expressions sets of ``base.expression``."""
 
 
 class GridConfig(Strict):
-    """A grid of age models.
+    """A grid of models of age, of expressions, or of both.
 
     ``base``: the run that all cells share; grid keys lie over it. ``mode``: on frozen backbones,
     whose views of each face are stored once and shared; or ``end_to_end``, where every cell trains
     the whole network from the backbone's first weights. ``backbones``: names, or names with the
-    first weights of each. Where these are ``random`` the backbone first learns ages from one view
-    in ``stage_one`` steps, on other people; end to end this may be left out. ``aggregators``:
+    first weights of each. Where these are ``random`` the backbone first learns the first of the
+    ``tasks`` from one view in ``stage_one`` steps, on other people; end to end this may be left
+    out. ``tasks``: each is trained and compared by itself, on the same stored views.
+    ``expression_heads``: the Self-Cure Network, or plain cross-entropy; ``heads`` and
+    ``bin_widths`` are of ages. ``aggregators``:
     names, or tables of their keys. ``controls``: beside every aggregator that uses regions the two
     with as many parameters. ``ks``: views of a face; ``stored_views`` of every training face, at
     least four times the most, for frozen backbones.
@@ -49,6 +59,8 @@ class GridConfig(Strict):
     mode: Mode = "frozen"
     backbones: Annotated[tuple[BackboneConfig, ...], Field(min_length=1)]
     aggregators: Annotated[tuple[AggregatorConfig, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("age",)
+    expression_heads: Annotated[tuple[ExpressionHead, ...], Field(min_length=1)] = ("scn",)
     heads: Annotated[tuple[HeadName, ...], Field(min_length=1)] = ("hierarchical",)
     ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (4,)
     bin_widths: Annotated[tuple[float, ...], Field(min_length=1)] = (1.0,)
@@ -67,7 +79,10 @@ class GridConfig(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> GridConfig:
-        for name in ("backbones", "aggregators", "heads", "ks", "bin_widths", "seeds"):
+        for name in (
+            "backbones", "aggregators", "tasks", "expression_heads", "heads", "ks", "bin_widths",
+            "seeds",
+        ):  # fmt: skip
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}: one is named twice; name each once")
@@ -97,11 +112,11 @@ class Cell:
     stored_views: int
     backbone: BackboneConfig
     aggregator: AggregatorConfig
-    head: HeadName
+    head: HeadName | ExpressionHead
     k: int
-    bin_width: float
+    bin_width: float | None
     seed: int
-    task: Literal["age"] = "age"
+    task: TaskName = "age"
 
     @property
     def key(self) -> str:
@@ -113,10 +128,9 @@ class Cell:
         >>> Cell(base, "frozen", 16, backbone, sae, "corn", 4, 1.0, 2).key
         'resnet50-sae-corn-k4-w1-s2'
         """
-        return (
-            f"{self.backbone.name}-{label(self.aggregator)}-{self.head}-k{self.k}"
-            f"-w{self.bin_width:g}-s{self.seed}"
-        )
+        width = "" if self.bin_width is None else f"-w{self.bin_width:g}"
+        way = label(self.aggregator)
+        return f"{self.backbone.name}-{way}-{self.head}-k{self.k}{width}-s{self.seed}"
 
     def run_config(self, weights: str | None = None) -> RunConfig:
         """The training run: base with this cell's keys over it.
@@ -131,7 +145,10 @@ class Cell:
         backbone = self.backbone.model_dump(mode="json") | {"frozen": frozen}
         model["backbone"] = backbone if weights is None else backbone | {"init": weights}
         model["aggregator"] = own
-        model["head"] |= {"name": self.head, "bin_width": self.bin_width}
+        if self.task == "age":
+            model["head"] |= {"name": self.head, "bin_width": self.bin_width}
+        else:
+            base["expression"] |= {"aggregate": True} | OF_EXPRESSIONS[self.head]
         model["views"]["k"] = k
         more = {
             "name": self.key,
@@ -169,7 +186,17 @@ def with_controls(grid: GridConfig) -> tuple[AggregatorConfig, ...]:
 
 def cells(grid: GridConfig) -> Iterator[Cell]:
     """All cells, those of a backbone in a row: they share what it saw."""
-    axes = (grid.backbones, grid.ks, with_controls(grid), grid.heads, grid.bin_widths, grid.seeds)
     shared = grid.base, grid.mode, grid.stored_views
-    for backbone, k, aggregator, head, width, seed in product(*axes):
-        yield Cell(*shared, backbone, aggregator, head, k, width, seed)
+    for backbone, task in product(grid.backbones, grid.tasks):
+        axes = (grid.ks, with_controls(grid), *_heads(grid, task), grid.seeds)
+        for k, aggregator, head, width, seed in product(*axes):
+            yield Cell(*shared, backbone, aggregator, head, k, width, seed, task)
+
+
+def _heads(
+    grid: GridConfig, task: TaskName
+) -> tuple[Sequence[HeadName | ExpressionHead], Sequence[float | None]]:
+    """Heads and bin widths of a task."""
+    if task == "age":
+        return grid.heads, grid.bin_widths
+    return grid.expression_heads, (None,)

@@ -13,11 +13,13 @@ from audit.files import write_text
 from hae.config import BackboneConfig, RunConfig
 from hae.data.core import Manifest
 from hae.generality.cells import Bench, CellRecord, failed, run_cell
-from hae.generality.grid import GridConfig, cells
+from hae.generality.grid import OF_EXPRESSIONS, GridConfig, cells
 from hae.inference import AgeEstimates
 from hae.training.faces import Faces, check_apart, load_faces
+from hae.training.labels import IntArray, read_labels
 from hae.training.run import Order, Report
 from hae.training.train_age import train_age, validation_metrics
+from hae.training.train_expression import train_expression
 
 CELLS = "cells.json"
 Tell = Callable[[CellRecord], object]
@@ -29,20 +31,21 @@ def run_grid(
 ) -> list[CellRecord]:
     """Run every cell, or find it; write ``cells.json`` with all records, in the grid's order.
 
-    Beside them stand the figures of the best constant on the test faces.
+    Beside them stand the figures of the best constant of each task on the test faces.
 
     A backbone that cannot learn costs its own cells only.
 
     Parameters
     ----------
     others : Manifest, optional
-        People whom backbones without weights learn ages from; not those of ``bench``. End to end
+        People whom backbones without weights learn from; not those of ``bench``. End to end
         such backbones may also begin at random weights, the same for all cells of a seed.
 
     Raises
     ------
     InputError
-        The parts share people, or a frozen backbone has no weights and nobody to learn from.
+        The parts share people, faces have no labels of a task or other classes in one part than in
+        another, or a frozen backbone has no weights and nobody to learn from.
     """
     needy = [backbone.name for backbone in grid.backbones if backbone.init == "random"]
     if needy and others is None and grid.mode == "frozen":
@@ -50,8 +53,7 @@ def run_grid(
             f"backbone {needy[0]!r}: has no weights and nobody to learn from; name its init, or "
             "data of other people"
         )
-    train, _, test, *_ = checked_faces(grid.base, bench, others if needy else None)
-    constant = best_constant(train, test)
+    constant = checked_constants(grid, bench, others if needy else None)
     records: list[CellRecord] = []
     learned: dict[str, Path | Exception | None] = {}
     for cell in cells(grid):
@@ -71,6 +73,29 @@ def run_grid(
     return records
 
 
+def checked_constants(grid: GridConfig, bench: Bench, others: Manifest | None) -> dict[str, float]:
+    """Figures of the best constant of each task; what a task lacks is said before the work."""
+    ages = "age" in grid.tasks
+    train, _, test, *_ = checked_faces(grid.base, bench, others, ages=ages)
+    found = best_constant(train, test) if ages else {}
+    if "expression" in grid.tasks:
+        labels = read_labels(bench.train)
+        read_labels(bench.validation, labels.classes)
+        tested = read_labels(bench.test, labels.classes)
+        if others is not None and grid.tasks[0] == "expression":
+            read_labels(others)
+        found |= best_class(labels.of(train.sample), tested.of(test.sample))
+    return found
+
+
+def best_class(train: IntArray, test: IntArray) -> dict[str, float]:
+    """The share of the test faces that show the training faces' most frequent expression.
+
+    ``train`` and ``test`` hold class indices.
+    """
+    return {"accuracy": float((test == np.bincount(train).argmax()).mean())}
+
+
 def best_constant(train: Faces, test: Faces) -> dict[str, float]:
     """Figures of the test faces for the one age that is nearest to the training faces, in years.
 
@@ -84,8 +109,10 @@ def best_constant(train: Faces, test: Faces) -> dict[str, float]:
     return validation_metrics(AgeEstimates(age, np.zeros_like(age), None), test)
 
 
-def checked_faces(base: RunConfig, bench: Bench, others: Manifest | None) -> list[Faces]:
-    """Faces of training, validation, test and of the first stage.
+def checked_faces(
+    base: RunConfig, bench: Bench, others: Manifest | None, *, ages: bool = True
+) -> list[Faces]:
+    """Faces of training, validation, test and of the first stage; ``ages`` must be known.
 
     Raises
     ------
@@ -94,7 +121,7 @@ def checked_faces(base: RunConfig, bench: Bench, others: Manifest | None) -> lis
     """
     model, cache = base.model, bench.cache
     parts = [bench.train, bench.validation, bench.test, *([others] if others else [])]
-    faces = [load_faces(part, model.size, model.keep, cache).faces for part in parts]
+    faces = [load_faces(part, model.size, model.keep, cache, truth=ages).faces for part in parts]
     for i, first in enumerate(faces):
         for second, manifest in zip(faces[i + 1 :], parts[i + 1 :], strict=True):
             check_apart(first, second, manifest, parts[i])
@@ -119,6 +146,7 @@ def _weights(
     base["model"] |= {"backbone": backbone.model_dump(mode="json") | {"frozen": False}}
     base["model"]["aggregator"] = {"name": "single"}
     base["model"]["views"]["k"] = 1
+    base["expression"] |= {"aggregate": False} | OF_EXPRESSIONS["softmax"]
     base["optimizer"]["warmup"] = min(base["optimizer"]["warmup"], grid.stage_one // 10)
     more = {"embed_views": 0, "selection_views": 1, "steps": grid.stage_one}
     order = Order(
@@ -132,6 +160,6 @@ def _weights(
         versions=bench.versions,
     )
     try:
-        return train_age(order, report)
+        return (train_age if grid.tasks[0] == "age" else train_expression)(order, report)
     except (ValueError, MemoryError, RuntimeError) as error:
         return error

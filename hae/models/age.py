@@ -28,7 +28,7 @@ from hae.heads.branch import Raw
 from hae.heads.core import HEADS
 from hae.heads.losses import Losses
 from hae.heads.target import AgeTarget, distance
-from hae.models.neck import Seen, combine, make_neck, see
+from hae.models.neck import Seen, combine, features_of, make_neck, see
 
 REWARD_YEARS = 5.0
 """tau of the reward exp(-|error| / tau) of hard attention."""
@@ -87,14 +87,7 @@ class AgeModel(nn.Module):
 
     def features(self, views: Tensor) -> Tensor:
         """The backbone alone, (b, k, 3, h, w) -> (b, k, d_b), all views in one pass."""
-        flat: Tensor = self.backbone(views.flatten(0, 1))  # (b * k, d_b)
-        return flat.view(*views.shape[:2], -1)
-
-    def regions(self, views: Tensor) -> Tensor:
-        """Regions of every view, (b, k, 3, h, w) -> (b, k, r, c)."""
-        cells = self.config.aggregator.cells
-        found = self.backbone.with_regions(views.flatten(0, 1), cells)[1]
-        return found.view(*views.shape[:2], *found.shape[1:])
+        return features_of(self.backbone, views)
 
     def from_features(self, features: Tensor) -> Output:
         """All but the backbone, of (b, k, d_b), for an aggregator that uses no regions."""

@@ -25,7 +25,7 @@ from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig, ExpressionConfig
 from hae.heads.branch import full
 from hae.heads.cure import rank_regularisation, weighted_cross_entropy
-from hae.models.neck import combine, make_neck, see
+from hae.models.neck import Seen, combine, make_neck, see
 from hae.processes import everybodys
 
 
@@ -96,7 +96,11 @@ class ExpressionModel(nn.Module):
         """
         if self.aggregator is None:
             return self._scores(full(self.backbone(images)))
-        seen = see(self.backbone, self.config.aggregator, images, plain)
+        return self.from_seen(see(self.backbone, self.config.aggregator, images, plain))
+
+    def from_seen(self, seen: Seen) -> Scores:
+        """All but the backbone, for a model that aggregates."""
+        assert self.aggregator is not None
         e, combined = combine(self.projection, self.aggregator, self.region_projection, seen)
         n, g = combined.embedding.shape[:2]
         whole = self._scores(combined.embedding.flatten(0, 1))

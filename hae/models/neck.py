@@ -94,6 +94,18 @@ def see(backbone: Backbone, config: AggregatorConfig, views: Tensor, plain: Tens
     return Seen(features[: b * k].view(b, k, -1), regions[b * k :])
 
 
+def features_of(backbone: Backbone, views: Tensor) -> Tensor:
+    """Features of all views in one pass, (b, k, 3, h, w) -> (b, k, d_b)."""
+    flat: Tensor = backbone(views.flatten(0, 1))  # (b * k, d_b)
+    return flat.view(*views.shape[:2], -1)
+
+
+def regions_of(backbone: Backbone, views: Tensor, cells: int) -> Tensor:
+    """Regions of every view, (b, k, 3, h, w) -> (b, k, r, c)."""
+    found = backbone.with_regions(views.flatten(0, 1), cells)[1]
+    return found.view(*views.shape[:2], *found.shape[1:])
+
+
 def project(layer: nn.Linear, x: Tensor) -> Tensor:
     """L2norm(LeakyReLU(W x + b)) in float32."""
     return functional.normalize(full(functional.leaky_relu(layer(x), 0.01)), dim=-1)

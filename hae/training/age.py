@@ -14,22 +14,12 @@ from hae.config import RunConfig
 from hae.heads.target import AgeTarget
 from hae.inference import AgeEstimates, estimate_faces, network_input
 from hae.models.age import AgeModel
-from hae.models.neck import Seen
 from hae.training.batches import Batches, run_batches
-from hae.training.embed import choose_views
 from hae.training.faces import Faces
-from hae.training.stored import Stored, stored_estimates
+from hae.training.stored import Embedded, as_batch, of_batch, stored_estimates
 from hae.views import ViewParams, draw_views, first_views
 
 IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Embedded:
-    """The training faces in V views, and the validation faces in the K fixed ones."""
-
-    train: Stored
-    validation: Stored
 
 
 @dataclass(eq=False)
@@ -62,18 +52,14 @@ class AgeTask:
             batch["pixels"] = torch.from_numpy(faces.pixels(rows))
             batch["key"] = torch.from_numpy(faces.sample[rows].view(np.int64))
         else:
-            n_views, k = self.config.embed_views, self.config.model.views.k
-            chosen = choose_views(faces, rows, epoch, self.config.seed, n_views, k)
-            seen = self.embedded.train.of(rows, chosen)
-            batch["features"] = seen.features
-            if seen.regions is not None:
-                batch["regions"] = seen.regions
+            batch |= as_batch(self.embedded.drawn(faces, rows, epoch, self.config))
         return batch
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss; ``total`` is minimised."""
-        if "features" in batch:
-            output = self.model.from_seen(Seen(batch["features"], batch.get("regions")))
+        seen = of_batch(batch)
+        if seen is not None:
+            output = self.model.from_seen(seen)
         else:
             drawn = draw_views(
                 batch["key"],

@@ -19,6 +19,8 @@ from audit.files import write_text
 from audit.hashing import mix, uniforms
 from hae.inference import chunk_size, filled, view_tensor
 from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel
+from hae.models.neck import features_of, regions_of
 from hae.precision import exact
 from hae.training.faces import Faces
 from hae.training.store import locked, new_array
@@ -28,6 +30,8 @@ Features = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int64]
 ViewsOf = Callable[[npt.NDArray[np.int64]], ViewParams]
 """Keys of some faces (int64) -> their views."""
+Network = AgeModel | ExpressionModel
+"""A model whose backbone looks at the faces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +43,13 @@ class Kind:
     run: Callable[[Tensor], Tensor]
 
 
-def features_of(model: AgeModel) -> Kind:
+def kept_features(model: Network) -> Kind:
     """What comes out of the backbone, (d_b,)."""
-    return Kind("features", (model.backbone.out_dim,), model.features)
+    backbone = model.backbone
+    return Kind("features", (backbone.out_dim,), lambda views: features_of(backbone, views))
 
 
-def regions_of(model: AgeModel) -> Kind:
+def kept_regions(model: Network) -> Kind:
     """The regions that the aggregator uses, (r, c).
 
     Raises
@@ -52,13 +57,13 @@ def regions_of(model: AgeModel) -> Kind:
     InputError
         The backbone has none.
     """
-    cells = model.config.aggregator.cells
-    n_regions = model.backbone.n_regions(model.config.size, cells)
-    return Kind(f"regions-{cells}", (n_regions, model.backbone.region_dim), model.regions)
+    cells, backbone = model.config.aggregator.cells, model.backbone
+    shape = (backbone.n_regions(model.config.size, cells), backbone.region_dim)
+    return Kind(f"regions-{cells}", shape, lambda views: regions_of(backbone, views, cells))
 
 
 def embed(
-    model: AgeModel,
+    model: Network,
     faces: Faces,
     views_of: ViewsOf,
     n_views: int,
@@ -81,7 +86,7 @@ def embed(
     InputError
         A feature is not finite in float16, or the disk is full.
     """
-    kind = features_of(model) if kind is None else kind
+    kind = kept_features(model) if kind is None else kind
     name = f"{kind.name}-{_digest(model, faces, recipe)}"
     path, state = cache / f"{name}.npy", cache / f"{name}.json"
     shape = (len(faces), n_views, *kind.shape)
@@ -101,7 +106,7 @@ def embed(
 
 @torch.inference_mode()
 def _fill(
-    model: AgeModel,
+    model: Network,
     kind: Kind,
     faces: Faces,
     views_of: ViewsOf,
@@ -141,7 +146,7 @@ def _done(state: Path) -> int:
         return 0
 
 
-def _digest(model: AgeModel, faces: Faces, recipe: str) -> str:
+def _digest(model: Network, faces: Faces, recipe: str) -> str:
     config = model.config
     seen = (recipe, config.backbone.name, config.size, config.keep, config.mean, config.std)
     digest = sha256(repr(seen).encode())

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from hae.config import RunConfig
 from hae.inference import ExpressionScores, network_input, score_faces
-from hae.models.expression import ExpressionModel
+from hae.models.expression import ExpressionModel, Scores
 from hae.training.batches import Batches, FloatArray, run_batches
 from hae.training.faces import Faces
 from hae.training.relabels import Relabels
+from hae.training.stored import Embedded, as_batch, of_batch, stored_scores
 from hae.views import ViewParams, draw_views, first_views
 
 IntArray = npt.NDArray[np.int64]
@@ -27,7 +28,8 @@ class ExpressionTask:
 
     Each step sees every face of its batch in one random view, the first of the config's K;
     validation sees the face as it is. With ``fixed`` views the model combines K of them: random
-    ones in each step, these in validation.
+    ones in each step, these in validation. With ``embedded`` the steps draw K of the V stored
+    views.
     """
 
     model: ExpressionModel
@@ -39,6 +41,7 @@ class ExpressionTask:
     truth: IntArray
     """The classes of the validation faces."""
     fixed: ViewParams | None = None
+    embedded: Embedded | None = None
 
     def __post_init__(self) -> None:
         self.drawn = self.config.model.views
@@ -56,21 +59,19 @@ class ExpressionTask:
 
     def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
         faces = self.train
-        return {
+        batch = {"row": torch.from_numpy(np.ascontiguousarray(rows)), "epoch": epoch}
+        if self.embedded is not None:
+            return batch | as_batch(self.embedded.drawn(faces, rows, epoch, self.config))
+        return batch | {
             "pixels": torch.from_numpy(faces.pixels(rows)),
             "key": torch.from_numpy(faces.sample[rows].view(np.int64)),
-            "row": torch.from_numpy(np.ascontiguousarray(rows)),
-            "epoch": epoch,
         }
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss; afterwards labels may have changed."""
         rows, settings = batch["row"], self.config.expression
         self.relabels.to(rows.device)
-        views = draw_views(batch["key"], self.drawn, seed=self.config.seed, epoch=batch["epoch"])
-        images, plain = network_input(self.config.model, batch["pixels"], views)
-        several = self.fixed is not None
-        scores = self.model(images, plain) if several else self.model(images.flatten(0, 1))
+        scores = self._scores(batch)
         target = self.relabels.target[rows]
         if settings.label_smoothing:
             even = settings.label_smoothing / target.shape[1]
@@ -80,14 +81,36 @@ class ExpressionTask:
             self.relabels.see(rows, scores, batch["epoch"], settings)
         return terms
 
+    def _scores(self, batch: dict[str, Any]) -> Scores:
+        seen = of_batch(batch)
+        if seen is not None:
+            return self.model.from_seen(seen)
+        views = draw_views(batch["key"], self.drawn, seed=self.config.seed, epoch=batch["epoch"])
+        images, plain = network_input(self.config.model, batch["pixels"], views)
+        several = self.fixed is not None
+        found: Scores = self.model(images, plain) if several else self.model(images.flatten(0, 1))
+        return found
+
     def validate(self, device: torch.device) -> dict[str, float]:
         """Share of the validation faces that are taken for another class."""
-        found = self.scores(self.validation, device, self.config.selection_views)
+        found = self.judged(device, self.config.selection_views)
         wrong = found.logits.argmax(axis=1) != self.truth
         return {"error": float(wrong.mean())}
 
-    def scores(self, faces: Faces, device: torch.device, k: int | None = None) -> ExpressionScores:
-        """Scores of some faces as they are, or from the first k of the fixed views."""
+    def judged(self, device: torch.device, k: int | None = None) -> ExpressionScores:
+        """Scores of the validation faces as they are, or from the first k of the fixed views."""
+        if self.embedded is not None:
+            return stored_scores(self.model, self.embedded.validation, device, k)
+        return self._of(self.validation, device, k)
+
+    def learned(self, device: torch.device) -> ExpressionScores:
+        """The same of the training faces; of stored ones from the first K of their own views."""
+        if self.embedded is not None:
+            k = self.config.model.views.k
+            return stored_scores(self.model, self.embedded.train, device, k)
+        return self._of(self.train, device)
+
+    def _of(self, faces: Faces, device: torch.device, k: int | None = None) -> ExpressionScores:
         views = None if self.fixed is None else first_views(self.fixed, k)
         return score_faces(self.model, faces.pixels, len(faces), device, views)
 

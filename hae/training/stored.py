@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +14,28 @@ import torch
 from torch import Tensor
 
 from hae.config import RunConfig
-from hae.inference import AgeEstimates, chunk_size, in_chunks
+from hae.inference import (
+    AgeEstimates,
+    ExpressionScores,
+    chunk_size,
+    filled_seen,
+    in_chunks,
+    scores_in_chunks,
+)
 from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel, Scores
 from hae.models.neck import Seen
-from hae.training.embed import Features, Kind, embed, features_of, regions_of
+from hae.training.embed import (
+    Features,
+    Kind,
+    Network,
+    choose_views,
+    embed,
+    kept_features,
+    kept_regions,
+)
 from hae.training.faces import Faces
+from hae.training.run import Order, Parts, Report
 from hae.views import ViewParams, draw_views, plain_view
 
 IntArray = npt.NDArray[np.int64]
@@ -46,8 +63,50 @@ class Stored:
         return Seen(_tensor(self.features[rows[:, None], views]), seen)
 
 
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """The training faces in V views, and the validation faces in the fixed ones."""
+
+    train: Stored
+    validation: Stored
+
+    def drawn(self, faces: Faces, rows: IntArray, epoch: int, config: RunConfig) -> Seen:
+        """K of the V views of some training faces, as an epoch draws them."""
+        n_views, k = config.embed_views, config.model.views.k
+        return self.train.of(rows, choose_views(faces, rows, epoch, config.seed, n_views, k))
+
+
+def as_batch(seen: Seen) -> dict[str, Tensor]:
+    """What was seen, as part of a batch."""
+    found = {"features": seen.features}
+    return found if seen.regions is None else found | {"regions": seen.regions}
+
+
+def of_batch(batch: Mapping[str, Tensor]) -> Seen | None:
+    """What a batch holds of it; None for one of images."""
+    return Seen(batch["features"], batch.get("regions")) if "features" in batch else None
+
+
+def embedded(
+    order: Order, model: Network, parts: Parts, views: ViewParams, report: Report
+) -> Embedded | None:
+    """Every face through the frozen backbone once: V views for training, the fixed ones to judge.
+
+    None where the config does not ask for it.
+    """
+    config = order.config
+    if not config.embed_views:
+        return None
+    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    more = (config, order.cache, report.stage)
+    return Embedded(
+        store_views(model, parts.train, "training", order.states[0], None, *more),
+        store_views(model, parts.validation, "validation", order.states[-1], views, *more),
+    )
+
+
 def store_views(
-    model: AgeModel,
+    model: Network,
     faces: Faces,
     name: str,
     state: str,
@@ -60,7 +119,7 @@ def store_views(
 
     Parameters
     ----------
-    model : AgeModel
+    model : Network
         On its device.
     faces : Faces
         Whom to look at; ``name`` is what to call them, ``state`` the hash of the data they are of.
@@ -87,9 +146,9 @@ def store_views(
         return embed(model, faces, drawn, config.embed_views, recipe, cache, device, done, kind)
 
     kind = config.model.aggregator.regions
-    features, regions = run("views", fixed, features_of(model)), None
+    features, regions = run("views", fixed, kept_features(model)), None
     if kind != "none":
-        regions = run("regions", plain_view() if kind == "face" else fixed, regions_of(model))
+        regions = run("regions", plain_view() if kind == "face" else fixed, kept_regions(model))
     model.train(mode)
     return Stored(features, regions, each=kind == "view")
 
@@ -98,7 +157,24 @@ def stored_estimates(
     model: AgeModel, stored: Stored, device: torch.device, k: int | None = None
 ) -> AgeEstimates:
     """Estimates of stored faces from their first k views (default: all)."""
-    n, views = stored.features.shape[:2]
+    n = len(stored.features)
+    return in_chunks(model, _first_views(stored, device, k), n, chunk_size(device))
+
+
+def stored_scores(
+    model: ExpressionModel, stored: Stored, device: torch.device, k: int | None = None
+) -> ExpressionScores:
+    """Expression scores of stored faces from their first k views (default: all)."""
+    seen, chunk = _first_views(stored, device, k), chunk_size(device)
+
+    def scores(start: int, stop: int) -> Scores:
+        return model.from_seen(filled_seen(seen(start, stop), stop - start, chunk))
+
+    return scores_in_chunks(scores, len(stored.features), chunk)
+
+
+def _first_views(stored: Stored, device: torch.device, k: int | None) -> Callable[[int, int], Seen]:
+    views = stored.features.shape[1]
     first = np.arange(views if k is None else min(k, views))[None]
 
     def seen(start: int, stop: int) -> Seen:
@@ -106,7 +182,7 @@ def stored_estimates(
         regions = None if found.regions is None else found.regions.to(device)
         return Seen(found.features.to(device), regions)
 
-    return in_chunks(model, seen, n, chunk_size(device))
+    return seen
 
 
 def _tensor(found: Features) -> Tensor:

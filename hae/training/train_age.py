@@ -18,13 +18,12 @@ from hae.heads.distribution import fit_temperature
 from hae.heads.target import AgeTarget, check_target
 from hae.inference import AgeEstimates
 from hae.models.age import AgeModel
-from hae.training.age import AgeTask, Embedded
+from hae.training.age import AgeTask
 from hae.training.batches import Plan
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.run import (
     Order,
-    Parts,
     Report,
     begin,
     close_run,
@@ -33,7 +32,7 @@ from hae.training.run import (
     provenance,
     stored,
 )
-from hae.training.stored import store_views
+from hae.training.stored import embedded
 from hae.views import ViewParams, fixed_views, plain_view
 
 EXACT, BANDS = ("mae", "bias", "cs5"), ("band_distance", "within_band_accuracy")
@@ -61,8 +60,8 @@ def train_age(order: Order, report: Report) -> Path:
     model = AgeModel(order.config.model)
     init = begin(model, model.backbone.network, order, report)
     views = test_views(order.config)
-    embedded = _embedded(order, model, parts, views, report) if order.config.embed_views else None
-    task = AgeTask(model, order.config, parts.train, parts.validation, views, embedded)
+    stored_views = embedded(order, model, parts, views, report)
+    task = AgeTask(model, order.config, parts.train, parts.validation, views, stored_views)
     fitted = fit(task, order.config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:
         made = provenance(order, parts, best_step=fitted.best_step, init=init)
@@ -104,19 +103,6 @@ def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
 
 def _target(faces: Faces) -> AgeTarget:
     return AgeTarget(torch.from_numpy(faces.low), torch.from_numpy(faces.high))
-
-
-def _embedded(
-    order: Order, model: AgeModel, parts: Parts, views: ViewParams, report: Report
-) -> Embedded:
-    """Every face through the frozen backbone once: V views for training, the fixed K to judge."""
-    config = order.config
-    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    more = (config, order.cache, report.stage)
-    return Embedded(
-        store_views(model, parts.train, "training", order.states[0], None, *more),
-        store_views(model, parts.validation, "validation", order.states[-1], views, *more),
-    )
 
 
 def _temperature(found: AgeEstimates, faces: Faces, config: RunConfig) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from hae.training.labels import IntArray, Labels, read_labels
 from hae.training.relabels import Relabels
 from hae.training.run import (
     Order,
-    Parts,
     Report,
     begin,
     close_run,
@@ -36,6 +36,7 @@ from hae.training.run import (
     provenance,
     stored,
 )
+from hae.training.stored import embedded
 from hae.training.train_age import test_views, view_tensors
 
 FIGURES = ("accuracy", "balanced_accuracy")
@@ -67,8 +68,11 @@ def train_expression(order: Order, report: Report) -> Path:
     if order.validation is not None:
         judged = read_labels(order.validation, labels.classes)
     settings, config = order.config.expression, order.config
-    if config.embed_views:
-        raise InputError("embed_views: an expression model trains on images; set it to 0")
+    if config.embed_views and not settings.aggregate:
+        raise InputError(
+            "embed_views: an expression model of one view trains on images; set it to 0, or "
+            "expression.aggregate to true"
+        )
     if settings.soft_labels and labels.votes is None:
         raise InputError(
             f"expression.soft_labels: data set {order.train.label} has no votes "
@@ -91,21 +95,24 @@ def train_expression(order: Order, report: Report) -> Path:
     relabels = Relabels.of(_target(given, labels, parts.train, settings), torch.from_numpy(given))
     truth = judged.of(parts.validation.sample)
     fixed = test_views(config) if settings.aggregate else None
-    task = ExpressionTask(model, config, parts.train, parts.validation, relabels, truth, fixed)
+    kept = None if fixed is None else embedded(order, model, parts, fixed, report)
+    more = (relabels, truth, fixed, kept)
+    task = ExpressionTask(model, config, parts.train, parts.validation, *more)
     fitted = fit(task, config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:
         tensors = stored(model.state_dict(), config.storage)
         model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})
         device = next(model.parameters()).device
-        found = task.scores(parts.validation, device)
+        # from the images: stored features are rounded
+        found = replace(task, embedded=None).judged(device)
         header = Header(
             task="expression",
             config=config,
             classes=labels.classes,
-            metrics=validation_metrics(found, task.truth, parts, labels.classes),
+            metrics=validation_metrics(found, task.truth, parts.validation, labels.classes),
             provenance=provenance(order, parts, best_step=fitted.best_step, init=init),
         )
-        seen = task.scores(parts.train, device)
+        seen = task.learned(device)
         write_cure(order, header, parts.train, relabels, (true, given), seen)
         views = {} if fixed is None else view_tensors(fixed)
         named = {f"model.{name}": v for name, v in tensors.items()}
@@ -178,10 +185,10 @@ def _target(
 
 
 def validation_metrics(
-    found: ExpressionScores, truth: IntArray, parts: Parts, classes: tuple[str, ...]
+    found: ExpressionScores, truth: IntArray, faces: Faces, classes: tuple[str, ...]
 ) -> dict[str, float]:
     """Overall figures of the validation people, by the audit's own engine, with intervals."""
-    faces, names = parts.validation, np.array(classes, dtype=object)
+    names = np.array(classes, dtype=object)
     frame = pd.DataFrame(
         {
             "sample_id": [f"{key:016x}" for key in faces.sample.tolist()],

@@ -88,8 +88,11 @@ def test_claims_are_marked_and_those_without_a_checked_one_left_out() -> None:
 
 def test_the_embedded_record_is_the_record(tmp_path: Path) -> None:
     assert Generality.model_validate_json(read(record()).scripts["audit-json"]) == record()
-    write_generality(record(), tmp_path / "g.html")
-    assert (tmp_path / "g.html").read_text(encoding="utf-8") == render_generality(record())
+    path = tmp_path / "generality.html"
+    write_generality(record(), path)
+    assert path.read_text(encoding="utf-8") == render_generality(record())
+    write_generality(record(), tmp_path / "generality-age.html")
+    assert 'data-file="generality-age.json"' in (tmp_path / "generality-age.html").read_text()
     assert 'data-file="generality.json"' in render_generality(record())
 
 

@@ -12,7 +12,7 @@ from audit.errors import InputError
 from hae.config import AgeModelConfig, AggregatorConfig
 from hae.inference import CPU_CHUNK, chunk_size, view_tensor
 from hae.models.age import AgeModel
-from hae.training.embed import choose_views, embed, regions_of
+from hae.training.embed import choose_views, embed, kept_regions
 from hae.training.faces import Faces
 from hae.views import ViewParams, draw_views
 from tests.hae.training.toys import grey_faces
@@ -130,7 +130,7 @@ def test_regions_are_those_of_each_view(tmp_path: Path) -> None:
     )
     torch.manual_seed(0)
     model, faces = AgeModel(config).eval(), FACES.take(np.arange(5))
-    found = embed(model, faces, drawn, VIEWS, "r", tmp_path, CPU, kind=regions_of(model))
+    found = embed(model, faces, drawn, VIEWS, "r", tmp_path, CPU, kind=kept_regions(model))
     assert found.shape == (5, VIEWS, 1, 128)
     views = view_tensor(
         config, torch.from_numpy(faces.pixels()), drawn(faces.sample.view(np.int64))

@@ -296,7 +296,7 @@ def test_what_an_age_model_alone_does_is_refused(table: Path, tmp_path: Path) ->
     frozen = asked.config.model.backbone.model_copy(update={"frozen": True})
     model = asked.config.model.model_copy(update={"backbone": frozen})
     config = asked.config.model_copy(update={"embed_views": 8, "model": model})
-    with pytest.raises(InputError, match="embed_views: an expression model trains on images"):
+    with pytest.raises(InputError, match="embed_views: an expression model of one view trains"):
         train_expression(replace(asked, config=config), Told())
 
 
