@@ -103,6 +103,7 @@ def replicate(
     everyone = np.zeros((weights.shape[1], layout.size))
     if any(request.rest for request in requests):
         everyone[:, columns] = weights.T @ _unit_totals(grouped, known, columns)
+    all_sums = layout.unpack(everyone)
     slopes = {r.metric.key: r.slope for r in requests if r.slope is not None}
     found = [_empty(request, weights.shape[1]) for request in requests]
     wanted = np.unique(np.concatenate([request.groups for request in requests]))
@@ -110,10 +111,13 @@ def replicate(
     for start in range(0, len(wanted), step):
         groups = wanted[start : start + step]
         totals, spread = _products(layout, grouped, weights, groups, columns, slopes)
+        here, table = layout.unpack(totals), layout.unpack(_totals(grouped, groups))
         for request, out in zip(requests, found, strict=True):
             at, into = np.nonzero(groups[:, None] == request.groups)
-            part = totals[at]
-            sums = layout.unpack(everyone - part if request.rest else part)
+            names = (*request.metric.features, "w")
+            sums = {name: here[name][at] for name in names}
+            if request.rest:
+                sums = {name: all_sums[name] - part for name, part in sums.items()}
             mask = {} if request.classes is None else {"classes": request.classes[into][:, None]}
             out.values[:, into] = request.metric.formula(sums, **mask).T
             size = sizes_of(request.metric, sums).T
@@ -121,7 +125,7 @@ def replicate(
                 out.sizes[:, into] = size
             if out.variances is not None:
                 raw = spread[request.metric.key][at].T
-                own = sizes_of(request.metric, layout.unpack(_totals(grouped, groups[at])))
+                own = sizes_of(request.metric, {name: table[name][at] for name in names})
                 with np.errstate(divide="ignore", invalid="ignore"):
                     out.variances[:, into] = raw * (own / size) ** 2
     return found
