@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,7 @@ def run_grid(
 def checked_constants(grid: GridConfig, bench: Bench, others: Manifest | None) -> dict[str, float]:
     """Figures of the best constant of each task; what a task lacks is said before the work."""
     ages = "age" in grid.tasks
-    train, _, test, *_ = checked_faces(grid.base, bench, others, ages=ages)
+    train, _, test, *_ = checked_faces(grid.base, bench, others, (ages, grid.tasks[0] == "age"))
     found = best_constant(train, test) if ages else {}
     if "expression" in grid.tasks:
         labels = read_labels(bench.train)
@@ -110,9 +110,11 @@ def best_constant(train: Faces, test: Faces) -> dict[str, float]:
 
 
 def checked_faces(
-    base: RunConfig, bench: Bench, others: Manifest | None, *, ages: bool = True
+    base: RunConfig, bench: Bench, others: Manifest | None, ages: Sequence[bool] = (True, True)
 ) -> list[Faces]:
-    """Faces of training, validation, test and of the first stage; ``ages`` must be known.
+    """Faces of training, validation, test and of the first stage.
+
+    ``ages``: whether they must be known, of the bench and of the first stage.
 
     Raises
     ------
@@ -121,7 +123,11 @@ def checked_faces(
     """
     model, cache = base.model, bench.cache
     parts = [bench.train, bench.validation, bench.test, *([others] if others else [])]
-    faces = [load_faces(part, model.size, model.keep, cache, truth=ages).faces for part in parts]
+    truth = [ages[0]] * 3 + [ages[1]]
+    faces = [
+        load_faces(part, model.size, model.keep, cache, truth=known).faces
+        for part, known in zip(parts, truth, strict=False)
+    ]
     for i, first in enumerate(faces):
         for second, manifest in zip(faces[i + 1 :], parts[i + 1 :], strict=True):
             check_apart(first, second, manifest, parts[i])

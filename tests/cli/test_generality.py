@@ -103,6 +103,7 @@ def test_a_grid_is_run_and_compared(run: Run, kept: Path) -> None:
         ("test_resnet", "san", "done"),
     ]
     assert result.spec.control == "mean"
+    assert all(c.memory_mb and c.train_seconds is not None for c in result.cells)
     # the value over everyone is that of the cell's own test faces
     cells = json.loads((kept / "run" / CELLS).read_text())["cells"]
     own = {(c["backbone"], c["aggregator"]): c["metrics"]["mae"] for c in cells}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from hae.checkpoint import read_checkpoint
 from hae.config import CHECKPOINT
 from hae.data.core import Manifest
 from hae.generality import cells as cells_module
-from hae.generality.cells import PREDICTIONS, CellRecord
+from hae.generality.cells import PREDICTIONS, RECORD, CellRecord
 from hae.generality.grid import GridConfig
 from hae.generality.run import run_grid
 from hae.training.callbacks import NotFiniteError
+from hae.training.fit import RESUME
 from tests.hae.generality.small import GRID, bench, lasting, run
 from tests.hae.training.toys import Told
 
@@ -106,26 +108,34 @@ def test_without_other_people_a_backbone_begins_at_random_weights_of_the_seed(
 def test_stopped_and_resumed_it_gives_the_same_record(
     whole: tuple[Path, list[CellRecord]], parts: dict[str, Manifest], tmp_path: Path
 ) -> None:
+    out, records = whole
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    cell = tmp_path / records[1].key
+    shutil.rmtree(cell)
+
     class Impatient(Told):
         def step(self, step: int, figures: object) -> None:  # type: ignore[override]
-            if len(self.steps) == self.most:
+            if step == 4:
                 raise KeyboardInterrupt
-            super().step(step, figures)  # type: ignore[arg-type]
 
-        most = 0
+    def again(report: Told) -> list[CellRecord]:
+        few = bench(parts, tmp_path)
+        return run_grid(WHOLE, few, parts["others"], report, lambda record: None)
 
-    # in the first stage, and in the first cell after a step that was saved
-    for most in (0, 1):
-        impatient = Impatient()
-        impatient.most = most
-        with pytest.raises(KeyboardInterrupt):
-            run_grid(WHOLE, bench(parts, tmp_path), parts["others"], impatient, lambda r: None)
+    with pytest.raises(KeyboardInterrupt):
+        again(Impatient())
+    assert (cell / "run" / RESUME).is_file()
     told = Told()
-    found = run_grid(WHOLE, bench(parts, tmp_path), parts["others"], told, lambda r: None)
-    assert lasting(found) == lasting(whole[1])
-    assert not told.notices
+    found = again(told)
+    assert lasting(found) == lasting(records)
+    assert told.steps[0][0] == 4
     # seconds of a part would not compare
-    assert [r.cost.seconds is None for r in found if r.cost] == [True, False]
+    assert [r.cost.seconds is None for r in found if r.cost] == [False, True]
+    # stopped between the checkpoint and the record
+    (cell / RECORD).unlink()
+    told = Told()
+    assert lasting(again(told)) == lasting(records)
+    assert (told.steps, told.notices) == ([], [])
 
 
 def test_a_cell_that_runs_out_of_memory_leaves_the_others(
@@ -134,6 +144,10 @@ def test_a_cell_that_runs_out_of_memory_leaves_the_others(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    out, records = whole
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    for record in records:
+        shutil.rmtree(tmp_path / record.key)
     train = cells_module.train_age
 
     def spoilt(order: object, report: object) -> Path:
@@ -144,4 +158,17 @@ def test_a_cell_that_runs_out_of_memory_leaves_the_others(
     monkeypatch.setattr(cells_module, "train_age", spoilt)
     mean, san = run(parts, tmp_path, WHOLE)
     assert (mean.status, mean.mode) == ("out_of_memory", "end_to_end")
-    assert lasting([san]) == lasting([whole[1][1]])
+    assert lasting([san]) == lasting([records[1]])
+
+
+@pytest.mark.parametrize("mode", ["frozen", "end_to_end"])
+def test_a_backbone_of_tied_weights(mode: str, parts: dict[str, Manifest], tmp_path: Path) -> None:
+    """``coat_tiny`` uses some of its layers twice."""
+    tied = GridConfig.model_validate(
+        WHOLE.model_dump(mode="json")
+        | {"mode": mode, "backbones": ["coat_tiny"], "aggregators": ["mean"]}
+        | {"stored_views": 8, "stage_one": 2}
+        | {"base": WHOLE.base.model_dump(mode="json") | {"steps": 2, "optimizer": {"warmup": 1}}}
+    )
+    (record,) = run(parts, tmp_path, tied)
+    assert record.status == "done", record.reason

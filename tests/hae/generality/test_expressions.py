@@ -23,7 +23,7 @@ from hae.generality.analysed import matched_of, named, weak_controls
 from hae.generality.cells import PREDICTIONS, CellRecord
 from hae.generality.cost import cost_of
 from hae.generality.grid import GridConfig, cells
-from hae.generality.run import CELLS, best_class, run_grid
+from hae.generality.run import CELLS, best_class, checked_constants, run_grid
 from hae.models.expression import ExpressionModel
 from hae.predict import predict
 from hae.training.callbacks import NotFiniteError
@@ -212,6 +212,20 @@ def test_a_class_that_was_not_learned_is_said_before_the_work(
     with pytest.raises(InputError, match="has no column 'expression'"):
         run(labelled | {"train": parts["train"]}, tmp_path, BOTH)
     assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_people_of_the_first_stage_need_labels_of_the_first_task(
+    labelled: dict[str, Manifest], parts: dict[str, Manifest], tmp_path: Path
+) -> None:
+    part = labelled["others"]
+    ageless = replace(part, frame=part.frame.drop(columns="age"))
+    moods_first = BOTH.model_copy(update={"tasks": ("expression", "age")})
+    few = bench(labelled, tmp_path)
+    assert checked_constants(moods_first, few, ageless).keys() >= {"mae", "accuracy"}
+    with pytest.raises(InputError, match="has no column 'expression'"):
+        checked_constants(moods_first, few, parts["others"])
+    with pytest.raises(InputError, match="age"):
+        checked_constants(BOTH, few, ageless)
 
 
 def test_the_best_constant_class() -> None:
