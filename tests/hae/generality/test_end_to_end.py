@@ -161,6 +161,7 @@ def test_a_cell_that_runs_out_of_memory_leaves_the_others(
     assert lasting([san]) == lasting([records[1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["frozen", "end_to_end"])
 def test_a_backbone_of_tied_weights(mode: str, parts: dict[str, Manifest], tmp_path: Path) -> None:
     """``coat_tiny`` uses some of its layers twice."""
