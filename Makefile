@@ -7,7 +7,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 INPUTS := pyproject.toml constraints.txt Makefile
 DRAWN := --data rendered:people=8000,photos=2,seed=1 --split train --val-split val
 
-.PHONY: demo example test test-slow check format clean
+# network:steps
+SMALL := efficientnet:800 convmixer:450 vit:450
+
+.PHONY: demo example zoo-backbones test test-slow check format clean
 .DEFAULT_GOAL := demo
 
 ## The embedded example from end to end: drawn faces, the shipped network, an audit of it.
@@ -25,6 +28,16 @@ example: .venv/.ready-demo
 		--data rendered:people=6000,photos=3,ambiguous=0.15 --split train --val-split val \
 		--out runs/example-expression
 	cp runs/example-expression/model.safetensors hae/zoo/example_expression.safetensors
+
+## The shipped first weights hae/zoo/small_*.safetensors, from nothing: a few minutes each on a core.
+zoo-backbones: .venv/.ready-demo
+	set -e; for pair in $(SMALL); do name=$${pair%:*}; \
+		$(BIN)/hae-audit train age $(DRAWN) --config recipes/small-backbone.toml \
+			--set steps=$${pair#*:} --set name=small-$$name \
+			--set model.backbone.name=small_$$name \
+			--cache runs/small-cache --out runs/small-$$name; \
+		cp runs/small-$$name/model.safetensors hae/zoo/small_$$name.safetensors; \
+	done
 
 ## Every check: format, lint, types, tests, doctests, browser tests.
 test: check

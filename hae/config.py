@@ -82,8 +82,9 @@ class ViewsConfig(Strict):
 class BackboneConfig(Strict):
     """Any timm network, and where its weights come from.
 
-    ``init``: ``random``, ``timm`` (its published weights), ``package:efficientnet-lite0``, or a
-    file (.safetensors, or .pth of plain tensors). A file that does not fit key by key is refused
+    ``init``: ``random``, ``timm`` (its published weights), ``package:efficientnet-lite0``,
+    ``zoo:NAME`` (a model that comes with this one), or a file (.safetensors, or .pth of plain
+    tensors). A file that does not fit key by key is refused
     unless ``partial``. ``frozen``: not trained, BatchNorm in evaluation mode.
     """
 

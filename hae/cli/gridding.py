@@ -22,15 +22,18 @@ from hae.cli.training import LOCK
 from hae.cli.work import DONE, PARTLY
 from hae.data.core import Manifest
 from hae.generality.analysed import (
+    attention_rows,
     control_of,
     matched_of,
     trained_cells,
     weak_controls,
 )
+from hae.generality.attention import mean_face
 from hae.generality.cells import Bench, CellRecord
 from hae.generality.folder import signed
 from hae.generality.grid import GridConfig, cells
 from hae.generality.run import CELLS, run_grid
+from hae.training.faces import load_faces
 from hae.training.store import locked
 from reports.generality import write_generality
 
@@ -105,7 +108,13 @@ def analysed(
     )
     constant = json.loads((bench.out / CELLS).read_text(encoding="utf-8"))["constant"]
     weak = weak_controls(records, constant, control, grid)
-    return result.model_copy(update={"warnings": [*result.warnings, *weak]})
+    looked = attention_rows(grid, records)
+    more = {"attention": looked, "warnings": [*result.warnings, *weak]}
+    if looked and bench.test.drawn:
+        model = grid.base.model
+        faces = load_faces(bench.test, model.size, model.keep, bench.cache).faces
+        more["drawn_face"] = [list(row) for row in mean_face(faces)]
+    return result.model_copy(update=more)
 
 
 def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
@@ -121,6 +130,9 @@ def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
         f"{base.batch_size * base.accumulate} faces of {bench.train.label}, selected on "
         f"{bench.validation.label}"
     )
+    begun = [f"{b.name} {b.init}" for b in grid.backbones if b.init != "random"]
+    if begun:
+        text += f"; first weights: {', '.join(begun)}"
     if bare and others is not None:
         text += (
             f"; {', '.join(bare)} learned {grid.tasks[0]}s in {grid.stage_one:,} steps on other "

@@ -64,9 +64,9 @@ def info(
     if checkpoint is not None:
         _print_header(checkpoint)
         return
-    from hae.adapters.zoo import PREFIX, ZOO
     from hae.cli.record import SHOWN, versions
     from hae.data.readers import READERS
+    from hae.zoo import PREFIX, ZOO
 
     for name, version in versions(SHOWN).items():
         typer.echo(f"{name:20} {version}")
@@ -77,9 +77,9 @@ def info(
 
 def _print_header(text: str) -> None:
     from audit.errors import InputError
-    from hae.adapters.zoo import model_path
     from hae.checkpoint import SUFFIX, read_checkpoint
     from hae.cli.training import described
+    from hae.zoo import model_path
 
     path = model_path(text)
     if path.suffix == ".toml":

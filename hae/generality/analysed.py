@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 from audit.errors import InputError
 from audit.generality.cells import Cell, Trained
+from audit.generality.record import AttentionRow
 from audit.names import check_name
 from audit.predictions import read_predictions
 from audit.rows import Concern
 from hae.config import CONTROLS
+from hae.generality.attention import Attention, Over
 from hae.generality.cells import PREDICTIONS, CellRecord
 from hae.generality.grid import BESIDE, GridConfig, label
 from hae.generality.grid import Cell as GridCell
@@ -98,6 +101,26 @@ def _trained(record: CellRecord, out: Path) -> Trained:
         memory_mb=cost.peak_bytes / MIB if cost and cost.peak_bytes is not None else None,
         files=(files,) if files else (),
     )
+
+
+def attention_rows(grid: GridConfig, records: Sequence[CellRecord]) -> list[AttentionRow]:
+    """What aggregators attend to on each backbone, the mean over the seeds that came out."""
+    found: dict[tuple[str, str, Over], list[Attention]] = {}
+    for record in records:
+        for one in record.attention:
+            found.setdefault((record.backbone, named(grid, record), one.over), []).append(one)
+    return [
+        AttentionRow(
+            backbone=backbone,
+            aggregator=aggregator,
+            over=over,
+            weights=[round(fmean(x), 5) for x in zip(*(one.weights for one in seeds), strict=True)],
+            n=seeds[0].n_faces,
+            n_subjects=seeds[0].n_people,
+            n_seeds=len(seeds),
+        )
+        for (backbone, aggregator, over), seeds in found.items()
+    ]
 
 
 def weak_controls(

@@ -18,6 +18,7 @@ from audit.tables import file_hash
 from hae.checkpoint import read_checkpoint
 from hae.config import CHECKPOINT, Strict
 from hae.data.core import Manifest, state_hash
+from hae.generality.attention import Attention
 from hae.generality.cache import claim, described
 from hae.generality.clock import Clock
 from hae.generality.cost import Cost, cost_of
@@ -55,6 +56,7 @@ class CellRecord(Strict):
     best_step: int | None = None
     cost: Cost | None = None
     predictions: FileHash | None = None
+    attention: tuple[Attention, ...] = ()
     fingerprint: str
 
 
@@ -149,7 +151,8 @@ def _worked(
     cell: Cell, weights: Path | None, bench: Bench, folder: Path, report: Report
 ) -> dict[str, object]:
     """Train, estimate the test faces, write both; what the record says of it."""
-    config = cell.run_config(str(weights) if weights else None)
+    learned = weights if cell.backbone.init == "random" else None
+    config = cell.run_config(str(learned) if learned else None)
     order = Order(
         train=bench.train,
         validation=bench.validation,
@@ -164,8 +167,10 @@ def _worked(
         claim(bench.cache, described(config, weights))
     begun = any((order.out / name).exists() for name in (RESUME, CHECKPOINT))
     clock = Clock(report)
-    train = train_age if cell.task == "age" else train_expression
-    found = read_checkpoint(train(order, clock))
+    if cell.task == "age":
+        found = read_checkpoint(train_age(order, clock, stored_only=True))
+    else:
+        found = read_checkpoint(train_expression(order, clock))
     seconds = None if begun else clock.seconds
     judge = judge_ages if cell.task == "age" else judge_expressions
     judged = judge(found, bench.test, order, report)
@@ -174,6 +179,7 @@ def _worked(
     return {
         "status": "done",
         "metrics": judged.metrics,
+        "attention": judged.attention,
         "best_step": found.header.provenance.best_step,
         "cost": cost_of(judged.model, config.batch_size, seconds),
         "predictions": file_hash(folder / PREDICTIONS),

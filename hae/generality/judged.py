@@ -14,6 +14,7 @@ from audit.hashing import text_keys
 from hae.adapters.checkpoint import age_model, expression_model
 from hae.checkpoint import Checkpoint
 from hae.data.core import Manifest, state_hash
+from hae.generality.attention import Attention, attention_of
 from hae.generality.cost import Model
 from hae.inference import estimate_faces, score_faces
 from hae.training.faces import Faces, load_faces
@@ -27,11 +28,15 @@ from hae.views import ViewParams
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """``columns`` in the order of the test table; ``metrics`` of the readable faces."""
+    """``columns`` in the order of the test table; ``metrics`` of the readable faces.
+
+    ``attention`` of an age model on stored views.
+    """
 
     model: Model
     columns: Mapping[str, npt.NDArray[np.generic]]
     metrics: dict[str, float]
+    attention: tuple[Attention, ...] = ()
 
 
 def judge_ages(found: Checkpoint, test: Manifest, order: Order, report: Report) -> Judged:
@@ -39,13 +44,15 @@ def judge_ages(found: Checkpoint, test: Manifest, order: Order, report: Report) 
     model = age_model(found, order.out).to(_device())
     faces, views = _faces(model, test, order, report, truth=True), _views(found)
     seen = _seen(model, faces, found, test, order, report)
+    looked: tuple[Attention, ...] = ()
     if seen is None:
         ages = estimate_faces(model, faces.pixels, len(faces), views, _device())
     else:
         ages = stored_estimates(model, seen, _device())
+        looked = attention_of(model, seen, faces, _device())
     place = _places(test, faces)
     column = np.where(place < 0, np.nan, ages.age.astype(np.float64)[place])
-    return Judged(model, {"age_pred": column}, validation_metrics(ages, faces))
+    return Judged(model, {"age_pred": column}, validation_metrics(ages, faces), looked)
 
 
 def judge_expressions(found: Checkpoint, test: Manifest, order: Order, report: Report) -> Judged:

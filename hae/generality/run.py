@@ -20,6 +20,7 @@ from hae.training.labels import IntArray, read_labels
 from hae.training.run import Order, Report
 from hae.training.train_age import train_age, validation_metrics
 from hae.training.train_expression import train_expression
+from hae.zoo import model_path
 
 CELLS = "cells.json"
 Tell = Callable[[CellRecord], object]
@@ -146,7 +147,7 @@ def _weights(
     None for published or random weights.
     """
     if backbone.init != "random" or others is None:
-        named = Path(backbone.init).expanduser()
+        named = model_path(backbone.init)
         return named if named.is_file() else None
     base = grid.base.model_dump(mode="json")
     base["model"] |= {"backbone": backbone.model_dump(mode="json") | {"frozen": False}}

@@ -12,6 +12,7 @@ from audit.tables import file_hash
 from hae.backbones.weights import WeightsReport, match
 from hae.checkpoint import SUFFIX, Header, read_checkpoint, read_own_header
 from hae.config import RunConfig
+from hae.zoo import model_path
 
 
 def first_weights(module: torch.nn.Module, init: Path, *, partial: bool) -> WeightsReport:
@@ -38,7 +39,7 @@ def weights_file(init: Path | None, config: RunConfig) -> Path | None:
     named = config.model.backbone.init
     if init is None and named in ("random", "timm"):
         return None
-    path = init or Path(named).expanduser()
+    path = init or model_path(named)
     return path if path.is_file() else None
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from audit.errors import InputError
 from hae.config import RunConfig
 from hae.training.callbacks import Saving, Selection, Tell, Telling, WholeFiles
-from hae.training.module import Task, Training
+from hae.training.module import LOG_EVERY, Task, Training
 
 RESUME, BEST, LOGS = "resume.ckpt", "best.safetensors", "logs"
 
@@ -92,7 +92,7 @@ def _trainer(
             CSVLogger(out, name=LOGS, version=version),
             TensorBoardLogger(out, name=LOGS, version=version),
         ],
-        log_every_n_steps=10,
+        log_every_n_steps=LOG_EVERY,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

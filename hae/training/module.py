@@ -12,6 +12,9 @@ from hae.config import RunConfig
 from hae.optim import build_optimizer, warmup_cosine
 from hae.training.batches import Batch, Batches
 
+LOG_EVERY = 10
+"""Steps between two lines of the logs."""
+
 
 class Task(Protocol):
     """What is learned: a network, its losses and how it is judged on people held out."""
@@ -79,7 +82,8 @@ class Training(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One micro-batch."""
         terms: dict[str, Tensor] = self(batch)
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        if (self.trainer.global_step + 1) % LOG_EVERY == 0:  # the trainer drops all others, slowly
+            self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         return terms["total"]
 
     def configure_optimizers(self) -> Any:

@@ -39,8 +39,11 @@ EXACT, BANDS = ("mae", "bias", "cs5"), ("band_distance", "within_band_accuracy")
 """Figures that a checkpoint keeps, by how the ages are known."""
 
 
-def train_age(order: Order, report: Report) -> Path:
+def train_age(order: Order, report: Report, *, stored_only: bool = False) -> Path:
     """Train an age model, or go on with its training, and write its checkpoint.
+
+    ``stored_only``: the temperature and the figures of a model on stored features are of these too,
+    which are rounded, and of the backbone before its weights were; default: of the images.
 
     Raises
     ------
@@ -67,8 +70,8 @@ def train_age(order: Order, report: Report) -> Path:
         made = provenance(order, parts, best_step=fitted.best_step, init=init)
         tensors = stored(model.state_dict(), order.config.storage)
         model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})
-        # from the images: stored features are rounded, and of a backbone before its own rounding
-        found = replace(task, embedded=None).estimates(next(model.parameters()).device)
+        last = task if stored_only else replace(task, embedded=None)
+        found = last.estimates(next(model.parameters()).device)
         header = Header(
             task="age",
             config=order.config,
@@ -138,7 +141,7 @@ def validation_metrics(found: AgeEstimates, faces: Faces) -> dict[str, float]:
             **truth,
         }
     )
-    result = audit(frame, task="age", n_boot=0)
+    result = audit(frame, task="age", by=(), n_boot=0)  # overall figures alone
     figures: dict[str, float] = {}
     for row in result.metrics:
         if row.metric in shown and not row.group and row.value is not None:

@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from audit.generality.record import Generality
 from reports.blocks import Section
-from reports.grid import agreement, cells, claimed, cost, gains, gaps, groups, methods, summary
+from reports.grid import (
+    agreement,
+    attention,
+    cells,
+    claimed,
+    cost,
+    gains,
+    gaps,
+    groups,
+    methods,
+    summary,
+)
 
 SECTIONS: tuple[Callable[[Generality], Section | None], ...] = (
     summary.build,
@@ -15,6 +26,7 @@ SECTIONS: tuple[Callable[[Generality], Section | None], ...] = (
     gaps.build,
     agreement.build,
     cost.build,
+    attention.build,
     claimed.build,
     cells.build,
     methods.build,

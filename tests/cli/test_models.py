@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from audit.result import AuditResult
-from hae.adapters.zoo import ZOO
+from hae.zoo import ZOO
 from tests.cli.running import FEW, FILES, Command, names_in, refused
 from tests.hae.toys import SPEC, toy_faces, toy_model
 

@@ -8,10 +8,11 @@ import pytest
 from audit import audit
 from benchmarks.planted import called, gaps
 from hae.adapters.checkpoint import VIEW_STD, AgePredictor, ExpressionPredictor
-from hae.adapters.zoo import ZOO, load_model
+from hae.adapters.zoo import load_model
 from hae.data.readers import read_data
 from hae.data.rendered.spec import RenderSpec, noise_floor
 from hae.predict import predict
+from hae.zoo import ZOO
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from audit.errors import InputError
 from hae.adapters.spec import read_spec
-from hae.adapters.zoo import ZOO, load_model
+from hae.adapters.zoo import load_model
+from hae.zoo import ZOO
 from tests.hae.toys import SPEC
 
 

