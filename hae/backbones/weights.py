@@ -83,7 +83,7 @@ def load_weights(module: nn.Module, init: str, *, partial: bool, timm_name: str)
     if init == "timm":
         source, state = f"timm:{timm_name}", published_state(timm_name, module)
     elif init.startswith(PACKAGE):
-        path = _package_file(init, timm_name)
+        path = package_file(init, timm_name)
         source, state = init, in_order(read_state(path), timm_name)
         sha256 = file_hash(path).sha256
     else:
@@ -197,8 +197,14 @@ def published_state(name: str, module: nn.Module | None = None) -> State:
     return dict(network.state_dict())
 
 
-def _package_file(init: str, timm_name: str) -> Path:
-    """The one file of weights in an installed package, which is looked up and not imported."""
+def package_file(init: str, timm_name: str) -> Path:
+    """The one file of weights in an installed package, which is looked up and not imported.
+
+    Raises
+    ------
+    InputError
+        No such package, one that is not installed, or weights of another network.
+    """
     name = init.removeprefix(PACKAGE)
     if name not in PACKAGES:
         raise InputError(f"weights {init!r}: no such package; known are {', '.join(PACKAGES)}")

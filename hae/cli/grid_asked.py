@@ -16,6 +16,7 @@ from audit.options import Options, checked_options
 from audit.paired_tables import paired_tables
 from audit.predictions import Predictions, predictions_from_frame
 from hae.backbones.network import check_known
+from hae.backbones.weights import PACKAGE, package_file
 from hae.cli.options import pairs_of
 from hae.cli.record import TRAINING, versions
 from hae.data.core import Manifest
@@ -91,13 +92,18 @@ def with_preset(
 
 
 def grid_of(asked: Asked) -> GridConfig:
-    """Read the config; unknown keys and names are said with the nearest ones."""
+    """Read the config; unknown keys and names are said with the nearest ones.
+
+    Weights of a package that is missing, or of another network, are said here too.
+    """
     place = asked.config.name + (" and --set" if asked.settings else "")
     content = with_settings(read_toml(asked.config, "a grid"), asked.settings or ())
     grid = checked(GridConfig, content, place)
     for backbone in grid.backbones:
         check_known(backbone.name)
         model_path(backbone.init)  # of a name that the zoo does not know
+        if backbone.init.startswith(PACKAGE):
+            package_file(backbone.init, backbone.name)
     return grid
 
 

@@ -210,6 +210,14 @@ def test_another_grid_into_the_same_folder(run: Run, kept: Path) -> None:
     [
         (('"mean"', '"meen"'), [], "grid.toml: aggregators.0.name: Input should be 'mean', "),
         (('"test_resnet"', '"test_resnt"'), [], "'test_resnt': timm has no such network; near nam"),
+        (
+            (
+                '"test_resnet"',
+                '{ name = "efficientnet_lite0", init = "package:efficientnet-lite0" }',
+            ),
+            [],
+            "name the backbone tf_efficientnet_lite0",
+        ),
         (("stage_one", "stage_onee"), [], "unknown key 'stage_onee'; did you mean 'stage_one'?"),
         (('"mean"', '"mean", "mean"'), [], "aggregators: one is named twice"),
         (('"mean"', '"mean", "san"'), [], "aggregators: two have one name"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from audit.configs import checked
 from audit.errors import InputError
+from hae.backbones.network import check_known
+from hae.backbones.weights import PACKAGE, PACKAGES
 from hae.generality.grid import GridConfig, cells, label, with_controls
 
 BASE = {
@@ -74,3 +78,15 @@ def test_a_cell_is_base_with_its_own_keys() -> None:
 def test_what_is_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         grid(**more)
+
+
+def test_the_grid_of_the_readme() -> None:
+    readme = Path(__file__).parents[3] / "README.md"
+    text = readme.read_text(encoding="utf-8").partition("## Does it hold on every backbone?")[2]
+    content = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])
+    found = checked(GridConfig, content, "README")
+    for backbone in found.backbones:
+        check_known(backbone.name)
+        if backbone.init.startswith(PACKAGE):
+            assert PACKAGES[backbone.init.removeprefix(PACKAGE)] == backbone.name
+    assert len(list(cells(found))) == 3 * 7 * 2
