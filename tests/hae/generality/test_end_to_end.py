@@ -150,10 +150,10 @@ def test_a_cell_that_runs_out_of_memory_leaves_the_others(
         shutil.rmtree(tmp_path / record.key)
     train = cells_module.train_age
 
-    def spoilt(order: object, report: object) -> Path:
+    def spoilt(order: object, report: object, **more: object) -> Path:
         if "-mean-" in order.config.name:  # type: ignore[attr-defined]
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return train(order, report)  # type: ignore[arg-type]
+        return train(order, report, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cells_module, "train_age", spoilt)
     mean, san = run(parts, tmp_path, WHOLE)
