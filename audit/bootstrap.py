@@ -114,8 +114,8 @@ def replicate(
         here, table = layout.unpack(totals), layout.unpack(_totals(grouped, groups))
         for request, out in zip(requests, found, strict=True):
             at, into = np.nonzero(groups[:, None] == request.groups)
-            names = (*request.metric.features, "w")
-            sums = {name: here[name][at] for name in names}
+            own_names = (*request.metric.features, "w")
+            sums = {name: here[name][at] for name in own_names}
             if request.rest:
                 sums = {name: all_sums[name] - part for name, part in sums.items()}
             mask = {} if request.classes is None else {"classes": request.classes[into][:, None]}
@@ -125,7 +125,7 @@ def replicate(
                 out.sizes[:, into] = size
             if out.variances is not None:
                 raw = spread[request.metric.key][at].T
-                own = sizes_of(request.metric, {name: table[name][at] for name in names})
+                own = sizes_of(request.metric, {name: table[name][at] for name in own_names})
                 with np.errstate(divide="ignore", invalid="ignore"):
                     out.variances[:, into] = raw * (own / size) ** 2
     return found
