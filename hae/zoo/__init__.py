@@ -12,6 +12,7 @@ ZOO = {
     "example": _FOLDER / "example.safetensors",
     "example-expression": _FOLDER / "example_expression.safetensors",
     "small-efficientnet": _FOLDER / "small_efficientnet.safetensors",
+    "small-vit": _FOLDER / "small_vit.safetensors",
 }
 PREFIX = "zoo:"
 

@@ -18,6 +18,11 @@ _DRAWN = "Under it lies the mean of the drawn faces of all test people."
 CROWDED = 25
 """Regions from which on a small map has no room for numbers."""
 HEIGHT = 250
+LEAST_END = 2.0
+"""Colours reach at least to twice an even share, so that even ones look even."""
+_GREYS = [[0, "#808080"], [1, "#ffffff"]]
+_VEIL = [[0, "rgba(30, 100, 190, 0)"], [1, "rgba(30, 100, 190, 0.8)"]]
+"""A picture is light enough for black numbers in the dark too, and shines through."""
 
 
 def build(result: Generality) -> Section | None:
@@ -45,13 +50,14 @@ def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]
         [f"{name}, {place}: {text}" for place, text in zip(places, row, strict=True)]
         for name, row in zip(names, texts, strict=True)
     ]
-    spec = heat(Grid(names, places, padded, texts, hovers), bar="share of the attention")
+    ends = (0.0, _end(rows))
+    spec = heat(Grid(names, places, _times_even(rows, k), texts, hovers), bar="", ends=ends)
     title = f"Attention to the views on {backbone}"
     said = "; ".join(f"{name} {', '.join(row)}" for name, row in zip(names, texts, strict=True))
     panel = Panel("attention-views-plot", title, f"{title}. {said}.", spec, 100 + 34 * len(rows))
     caption = (
         "Every face is seen through the same fixed views. What an aggregator gives to a token of "
-        "its own is left out."
+        "its own is left out. Colours say how many times an even share it is."
     )
     shown = _table("views", own, "Attention to the views")
     return Figure("attention-views-figure", title, caption, (panel,), shown)
@@ -59,20 +65,22 @@ def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]
 
 def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]) -> Figure:
     backbone, face = plain(rows[0].backbone), result.drawn_face
-    most = max(max(row.weights) for row in rows)
     panels = [
         Panel(
             f"attention-regions-plot-{i}",
             plain(row.aggregator),
             f"{plain(row.aggregator)} on {backbone}: {_most(row)}, even shares are "
             f"{_percent(1 / len(row.weights))}.",
-            _on_face(_grid(row), face, (0.0, most)),
+            _on_face(_grid(row), face, (0.0, _end(rows))),
             HEIGHT,
         )
         for i, row in enumerate(rows)
     ]
     title = f"Attention to the regions of a face on {backbone}"
-    caption = f"Darker is more, on one scale for all. {_DRAWN if face else ''}".strip()
+    caption = (
+        "Colours say how many times an even share it is, on one scale for all. "
+        f"{_DRAWN if face else ''}"
+    ).strip()
     shown = _table("regions", own, "Attention to the regions")
     return Figure("attention-regions-figure", title, caption, tuple(panels), shown, "small")
 
@@ -81,16 +89,16 @@ def _grid(row: AttentionRow) -> Grid:
     """A square where the regions form one, else a row of them."""
     columns = _side(row) or len(row.weights)
     starts = range(0, len(row.weights), columns)
-    values = [list(row.weights[start : start + columns]) for start in starts]
+    shares = [list(row.weights[start : start + columns]) for start in starts]
     few = len(row.weights) <= CROWDED
     return Grid(
-        [str(i + 1) for i in range(len(values))],
+        [str(i + 1) for i in range(len(shares))],
         [str(i + 1) for i in range(columns)],
-        values,
-        [[_percent(x) if few else "" for x in line] for line in values],
+        [[x * len(row.weights) for x in line] for line in shares],
+        [[_percent(x) if few else "" for x in line] for line in shares],
         [
             [f"row {i + 1}, column {j + 1}: {_percent(x)}" for j, x in enumerate(line)]
-            for i, line in enumerate(values)
+            for i, line in enumerate(shares)
         ],
     )
 
@@ -111,12 +119,24 @@ def _on_face(grid: Grid, face: list[list[int]], ends: tuple[float, float]) -> Sp
     side = len(face)
     places = [(i + 0.5) / side * columns - 0.5 for i in range(side)]
     picture = {
-        "type": "heatmap", "x": places, "y": places, "z": face, "zmin": 0, "zmax": 255,
-        "colorscale": [[0, "#000000"], [1, "#ffffff"]], "showscale": False, "hoverinfo": "skip",
+        "type": "heatmap", "x": places, "y": places, "z": face, "colorscale": _GREYS,
+        "showscale": False, "hoverinfo": "skip",
     }  # fmt: skip
-    spec["data"][0] |= {"opacity": 0.6}
+    veil = {"colorscale": _VEIL, "textfont": {"color": "#000000"}, "xgap": 1, "ygap": 1}
+    spec["data"][0] |= veil
     spec["data"].insert(0, picture)
     return spec
+
+
+def _end(rows: list[AttentionRow]) -> float:
+    return max(LEAST_END, *(max(row.weights) * len(row.weights) for row in rows))
+
+
+def _times_even(rows: list[AttentionRow], k: int) -> list[list[float | None]]:
+    return [
+        [*(x * len(row.weights) for x in row.weights), *[None] * (k - len(row.weights))]
+        for row in rows
+    ]
 
 
 def _side(row: AttentionRow) -> int | None:

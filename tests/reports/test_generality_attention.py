@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pytest
+
 from audit.generality.record import AttentionRow, Generality
 from reports.generality import render_generality
 from tests.reports.records import NASTY
@@ -41,11 +44,14 @@ def test_a_map_lies_on_the_drawn_face() -> None:
     # both span the same square: from -0.5 to 1.5 for two regions by side
     assert picture["x"][0] == -0.5 + 0.125
     assert picture["x"][-1] == 1.5 - 0.125
-    assert drawn["z"] == [[0.1, 0.2], [0.3, 0.4]]
+    # colours are of how many times an even share it is
+    np.testing.assert_allclose(drawn["z"], [[0.4, 0.8], [1.2, 1.6]])
+    assert (drawn["zmin"], drawn["zmax"]) == (0, 2)
     assert drawn["text"] == [["10.0 %", "20.0 %"], ["30.0 %", "40.0 %"]]
-    assert drawn["opacity"] < 1
+    assert drawn["colorscale"][0][1].endswith(", 0)")  # where little is, the face is seen
     views = specs["attention-views-plot"]["data"][0]
-    assert views["z"] == [[0.1, 0.2, 0.7]]
+    np.testing.assert_allclose(views["z"], [[0.3, 0.6, 2.1]])
+    assert views["zmax"] == pytest.approx(2.1)
     # the first backbone is drawn, the table has all
     assert "attention-regions-plot-1" not in specs
 
@@ -62,7 +68,7 @@ def test_without_a_drawn_face_there_is_none() -> None:
     found = looking([], *ROWS)
     specs = json.loads(read(found).scripts["figure-specs"])
     (drawn,) = specs["attention-regions-plot-0"]["data"]
-    assert "opacity" not in drawn
+    assert "var(--heat-0)" in str(drawn["colorscale"])
     assert "drawn faces" not in render_generality(found).split("attention-regions-figure")[1][:2000]
     assert "What they attend to" not in render_generality(looking(FACE))
 
@@ -72,7 +78,7 @@ def test_regions_that_form_no_square_stand_in_a_row() -> None:
         read(looking(FACE, row("san", "regions", 0.5, 0.3, 0.2))).scripts["figure-specs"]
     )
     (drawn,) = specs["attention-regions-plot-0"]["data"]
-    assert drawn["z"] == [[0.5, 0.3, 0.2]]
+    np.testing.assert_allclose(drawn["z"], [[1.5, 0.9, 0.6]])
 
 
 def test_names_are_escaped() -> None:
