@@ -15,11 +15,16 @@ KINDS = {"age": "Face age models compared", "expression": "Facial expression mod
 
 def render_comparison(result: Comparison) -> str:
     """The page; the same record gives the same text."""
+    return html_of(comparison_page(result))
+
+
+def comparison_page(result: Comparison) -> Page:
+    """What the page says, before any HTML."""
     found = [build(result) for build in SECTIONS]
     first, *others = result.runs
     rest = others[0].name if len(others) == 1 else plural(len(others), "other run")
     data = dict.fromkeys(run.run.data for run in result.runs if run.run.data)
-    page = Page(
+    return Page(
         kind=KINDS[result.task],
         heading=f"{plain(rest)} against {plain(first.name)}",
         data="; ".join(map(plain, data)) or "data not stated",
@@ -29,7 +34,6 @@ def render_comparison(result: Comparison) -> str:
         schema=result.schema_,
         simulated=any(run.run.simulated for run in result.runs),
     )
-    return html_of(page)
 
 
 def write_comparison(result: Comparison, path: Path) -> None:

@@ -131,7 +131,7 @@ def group_label(group: Group) -> str:
 
 def combination_label(attributes: list[str] | tuple[str, ...]) -> str:
     """``gender × race``."""
-    return " × ".join(plain(name) for name in attributes)
+    return " × ".join(plain(name) or "(no name)" for name in attributes)
 
 
 def metric_label(metric: str, class_: str | None = None) -> str:

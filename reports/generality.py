@@ -16,9 +16,14 @@ KINDS = {"age": "Face age: does it hold on every backbone", "expression":
 
 def render_generality(result: Generality, file: str = "generality.json") -> str:
     """The page; the same record gives the same text. ``file`` is what its data are saved as."""
+    return html_of(generality_page(result, file))
+
+
+def generality_page(result: Generality, file: str = "generality.json") -> Page:
+    """What the page says, before any HTML."""
     found = [build(result) for build in SECTIONS]
     spec = result.spec
-    page = Page(
+    return Page(
         kind=KINDS[result.task],
         heading=f"{len(spec.aggregators)} aggregators on {len(spec.backbones)} backbones",
         data=plain(result.run.data or "") or "data not stated",
@@ -28,7 +33,6 @@ def render_generality(result: Generality, file: str = "generality.json") -> str:
         schema=result.schema_,
         simulated=result.run.simulated,
     )
-    return html_of(page)
 
 
 def write_generality(result: Generality, path: Path) -> None:

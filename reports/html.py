@@ -6,21 +6,29 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.blocks import Figure, Section
+from reports.blocks import Figure, Section, Table
 
 PLAIN_JSON_BYTES = 1_000_000
 """A record above this size is embedded compressed, so that the page stays small."""
 PLAIN_FIGURES_BYTES = 500_000
 """So are figures above this size."""
+
+
+Plotly = Literal["inline", "directory", "cdn", "none"]
+CDN = "https://cdn.plot.ly"
+SLIM_HTML_BYTES = 350_000
+"""Tables of a page that shares the library are cut to about this size."""
+ROWS_KEPT = (2000, 400, 150, 60, 30, 15, 8, 4)
 
 
 @dataclass(frozen=True)
@@ -45,20 +53,93 @@ class Page:
         return f"{self.kind}: {self.heading}"
 
 
-def html_of(page: Page) -> str:
+def html_of(page: Page, plotly: Plotly = "inline", record: str | None = None) -> str:
     """The page as HTML; the same page gives the same text.
 
-    There is no outside reference: scripts, styles, figures and the record itself are inside it, and
-    its content policy forbids every request.
+    Parameters
+    ----------
+    page : Page
+        What it says.
+    plotly : {"inline", "directory", "cdn", "none"}
+        Where the drawing library is: in the page, which then has no outside reference and whose
+        content policy forbids every request; in a file beside it (:func:`plotly_file`); at a public
+        address, checked by its hash; or nowhere: tables take the place of figures.
+    record : str, optional
+        Address of the record from the page. By default it is inside the page.
     """
-    record, encoding = _embedded(page.text, PLAIN_JSON_BYTES)
-    figures, figures_as = _embedded(_json(_specs(page.sections)), PLAIN_FIGURES_BYTES)
-    script, plotly = _asset("report.js"), _plotly_source()
+    slim = plotly == "directory"
+    sections = trimmed(page.sections, SLIM_HTML_BYTES) if slim else page.sections
+    drawn = plotly != "none"
+    text, encoding = _embedded("null" if record else page.text, PLAIN_JSON_BYTES)
+    most = 0 if slim else PLAIN_FIGURES_BYTES
+    figures, figures_as = _embedded(_json(_specs(sections) if drawn else {}), most)
+    script = _asset("report.js")
+    inside = plotly == "inline"
+    allowed = [_hash(script), *([_hash(_plotly_source())] if inside else [])]
+    allowed += {"directory": ["'self'"], "cdn": [CDN]}.get(plotly, [])
     return _environment().get_template("page.html.j2").render(
-        page=page, style=Markup(_asset("style.css")), script=Markup(script),
-        plotly=Markup(_packed_plotly()), hashes=[_hash(script), _hash(plotly)],
-        figures=figures, figures_as=figures_as, record=record, encoding=encoding,
+        page=page, sections=sections, style=Markup(_asset("style.css")), script=Markup(script),
+        plotly=Markup(_packed_plotly()) if inside else "", source=_source(plotly), drawn=drawn,
+        allowed=allowed, figures=figures, figures_as=figures_as, record=text, encoding=encoding,
+        link=record,
     )  # fmt: skip
+
+
+def plotly_file() -> tuple[str, str]:
+    """Name and text of the drawing library, for a folder of pages that share it."""
+    return f"plotly-{_version()}.min.js", _plotly_source()
+
+
+def trimmed(sections: Sequence[Section], size: int) -> tuple[Section, ...]:
+    """The sections with tables cut, all to one number of rows, until about ``size`` bytes are left.
+
+    A cut table says how many rows are missing and where they are. The first section stays whole.
+    """
+    for rows in ROWS_KEPT:
+        cut = tuple(_cut(section, rows) if i else section for i, section in enumerate(sections))
+        if sum(map(_weight, cut)) <= size:
+            break
+    return cut
+
+
+def _cut(section: Section, rows: int) -> Section:
+    blocks = [
+        replace(block, table=_shorter(block.table, rows)) if isinstance(block, Figure)
+        else _shorter(block, rows) if isinstance(block, Table) else block
+        for block in section.blocks
+    ]  # fmt: skip
+    return replace(section, blocks=tuple(blocks))
+
+
+def _shorter(found: Table, rows: int) -> Table:
+    missing = len(found.rows) - rows
+    if missing <= 0:
+        return found
+    told = f"{missing:,} more rows of this table are in the record, and in its CSV."
+    more = told if found.more is None else f"{told} {found.more}"
+    return replace(found, rows=found.rows[:rows], more=more)
+
+
+def _weight(section: Section) -> int:
+    """About how many bytes the tables of a section take."""
+    tables = [
+        block.table if isinstance(block, Figure) else block
+        for block in section.blocks
+        if isinstance(block, Figure | Table)
+    ]
+    cells = (cell for found in tables for row in found.rows for cell in row)
+    return sum(len(cell.text.encode()) + 70 for cell in cells)
+
+
+def _source(plotly: Plotly) -> tuple[str, str] | None:
+    """Address and hash of a library that is not in the page."""
+    if plotly == "directory":
+        return plotly_file()[0], ""
+    if plotly == "cdn":
+        digest = hashlib.sha256(_plotly_source().encode()).digest()
+        address = f"{CDN}/plotly-{_version()}.min.js"
+        return address, f"sha256-{base64.b64encode(digest).decode()}"
+    return None
 
 
 def pack(text: str) -> str:
@@ -112,3 +193,11 @@ def _asset(name: str) -> str:
 @lru_cache(maxsize=1)
 def _plotly_source() -> str:
     return files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    """The version of plotly.js, as its source begins with it."""
+    found = re.search(r"plotly\.js v(\d[\w.-]*)", _plotly_source()[:2000])
+    assert found is not None
+    return found[1]

@@ -78,6 +78,5 @@ def _metrics(result: AuditResult) -> list[str]:
         names = list(metrics)
         rest = len(names) - MAX_NAMES
         more = f" and {count(rest)} more" if rest > 0 else ""
-        shown = f"{', '.join(names[:MAX_NAMES])}{more}: {why}."
-        said.append(shown[:1].upper() + shown[1:])
+        said.append(f"{', '.join(names[:MAX_NAMES])}{more}: {why}.")
     return said

@@ -35,9 +35,14 @@ def render(result: AuditResult) -> str:
     --------
     write_report : the same, to a file.
     """
+    return html_of(page_of(result))
+
+
+def page_of(result: AuditResult) -> Page:
+    """What the page says, before any HTML."""
     builders = DATA_SECTIONS if result.task == "data" else SECTIONS
     found = [build(result) for build in builders]
-    page = Page(
+    return Page(
         kind=TASKS[result.task],
         heading=plain(result.run.model),
         data=plain(result.run.data or "") or "data not stated",
@@ -47,7 +52,6 @@ def render(result: AuditResult) -> str:
         schema=result.schema_,
         simulated=result.run.simulated,
     )
-    return html_of(page)
 
 
 def write_report(result: AuditResult, path: Path) -> None:

@@ -188,17 +188,22 @@
   }
 
   async function start() {
-    byId("download").hidden = false;
-    byId("download").addEventListener("click", download);
+    if (byId("download")) {
+      byId("download").hidden = false;
+      byId("download").addEventListener("click", download);
+    }
     byId("unfold").hidden = false;
     byId("unfold").addEventListener("click", unfoldAll);
     document.querySelectorAll("table").forEach(sortable);
     let ready = false;
     forPrint(() => ready);
     specs = JSON.parse(await embedded("figure-specs"));
-    const script = document.createElement("script");
-    script.textContent = await unpack(byId("plotly-source").textContent);
-    document.head.append(script);
+    if (byId("plotly-source")) {
+      const script = document.createElement("script");
+      script.textContent = await unpack(byId("plotly-source").textContent);
+      document.head.append(script);
+    }
+    if (!window.Plotly) specs = {}; // without the library, tables have to do
     await drawAll();
     ready = true;
     whenUnfolded();

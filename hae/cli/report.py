@@ -1,9 +1,9 @@
-"""``hae-audit report``: the page from the record alone."""
+"""``hae-audit report``: the page from the record alone, and the record in other formats."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,20 +11,44 @@ from hae.cli.flags import PublishMin
 
 
 def report(
-    record: Annotated[Path, typer.Argument(metavar="AUDIT.json", help="The record of an audit.")],
+    record: Annotated[
+        Path, typer.Argument(metavar="RECORD.json", help="A record of any kind: audit.json, ...")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="A,B,...", help="Of html, md, csv, card and pdf.")
+    ] = "html",
+    plotly: Annotated[
+        Literal["inline", "directory", "cdn", "none"],
+        typer.Option(help="Where figures come from: the page, a file beside it, the net, nowhere."),
+    ] = "inline",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Default: report.html beside the record.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The page; other formats stand beside it. Default: beside the record, "
+            "report.html for audit.json, else the record's name.",
+        ),
     ] = None,
     publish_min: PublishMin = None,
 ) -> None:
-    """Render the report of an audit again, for publication if asked."""
+    """Render any record again, for publication if asked."""
+    from audit.errors import InputError
     from audit.publish import suppress
     from audit.result import AuditResult
+    from hae.cli.jobs import check_place
     from hae.cli.work import check_file_target
-    from reports.page import write_report
+    from reports.kinds import read_any
+    from reports.write import write_formats
 
-    target = out or record.with_name("report.html")
+    name = "report.html" if record.stem == "audit" else f"{record.stem}.html"
+    target = out or record.with_name(name)
     check_file_target(target, "--out")
-    result = AuditResult.read(record)
-    write_report(result if publish_min is None else suppress(result, publish_min), target)
-    typer.echo(str(target))
+    check_place(target.parent)
+    kind, found = read_any(record)
+    if publish_min is not None:
+        if not isinstance(found, AuditResult):
+            raise InputError(f"--publish-min: is for audits; {record.name} is a {kind.name}")
+        found = suppress(found, publish_min)
+    formats = [part.strip() for part in format_.split(",") if part.strip()]
+    for path in write_formats(kind, found, record, target, formats, plotly):
+        typer.echo(str(path))

@@ -114,8 +114,9 @@ def _with_pairs_apart(result: AuditResult, path: Path) -> AuditResult:
     from audit.files import write_text
     from audit.gaps import listed_pairs
     from audit.rows import Concern
+    from reports.sheet import csv_text
 
-    write_text(path, result.to_frame("gaps").to_csv(index=False))
+    write_text(path, csv_text(result.to_frame("gaps")))
     listed = listed_pairs(result.gaps)
     concerns = list(result.warnings)
     if len(listed) < len(result.gaps):

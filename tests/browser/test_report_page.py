@@ -15,7 +15,8 @@ from audit.result import AuditResult
 from reports import html as page_html
 from reports.comparison import write_comparison
 from reports.generality import write_generality
-from reports.page import write_report
+from reports.page import page_of, write_report
+from reports.pdf import write_pdf
 from tests.audit.frames import distribution_table
 from tests.reports.comparisons import tables
 from tests.reports.records import GENDERS, NASTY, age_record, expression_record
@@ -81,7 +82,7 @@ def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str], li
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
+    page.goto(path.as_uri(), timeout=120_000)
     page.wait_for_selector("html[data-figures=drawn]", timeout=60_000)
     return page, said, asked
 
@@ -279,3 +280,32 @@ def test_a_link_unfolds_its_section_without_scripts_too(
         page.locator("nav a", has_text="Methods").click()
         page.locator("#definitions").wait_for(state="visible")
         page.context.close()
+
+
+def test_a_shared_library_draws_from_a_folder(browser: Any, tmp_path: Path) -> None:
+    name, library = page_html.plotly_file()
+    (tmp_path / name).write_text(library, encoding="utf-8")
+    page_text = page_html.html_of(page_of(expression_record()), "directory", "audit.json")
+    (tmp_path / "r.html").write_text(page_text, encoding="utf-8")
+    page, said, asked = opened(browser, tmp_path / "r.html")
+    page.locator("details.part:has(#groups) > summary").click()
+    page.locator("#groups-0-plot .main-svg").first.wait_for(timeout=60_000)
+    assert said == []
+    assert asked == [(tmp_path / file).as_uri() for file in ("r.html", name)]
+    page.context.close()
+
+
+def test_a_page_without_figures_is_quiet(browser: Any, tmp_path: Path) -> None:
+    page_text = page_html.html_of(page_of(expression_record()), "none")
+    (tmp_path / "r.html").write_text(page_text, encoding="utf-8")
+    page, said, _ = opened(browser, tmp_path / "r.html")
+    page.locator("details.part:has(#groups) > summary").click()
+    assert page.locator("#groups-0-table").is_visible()
+    assert said == []
+    page.context.close()
+
+
+def test_a_page_is_printed_to_a_pdf(tmp_path: Path) -> None:
+    write_pdf("<!DOCTYPE html><title>t</title><p>A page.", tmp_path / "deep" / "page.pdf")
+    assert (tmp_path / "deep" / "page.pdf").read_bytes().startswith(b"%PDF")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.pdf"]

@@ -1,0 +1,85 @@
+"""The first screen as Markdown, for a pull request: the same sentences, tables and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reports.blocks import (
+    Answer,
+    Block,
+    Cards,
+    Cell,
+    Facts,
+    Listed,
+    Notice,
+    Prose,
+    Table,
+    Tiles,
+)
+from reports.gate.markdown import cell
+from reports.html import Page
+
+MAX_ROWS = 60
+
+
+def markdown(page: Page) -> str:
+    """The first section of a page, and its warnings; nothing in it is markup but what we set."""
+    parts = [f"# {cell(page.title)}", cell(page.data)]
+    if page.simulated:
+        parts.append("**Simulated faces.** Nothing here describes real people.")
+    for section in page.sections:
+        if section.fold and section is not page.sections[0]:
+            continue
+        parts.append(f"## {cell(section.title)}")
+        parts += [text for block in section.blocks if (text := block_text(block))]
+    return "\n\n".join(parts) + "\n"
+
+
+def block_text(block: Block) -> str:
+    """One block; figures are left to the page."""
+    if isinstance(block, Answer):
+        return "\n\n".join((f"**{cell(block.question)}**", _bullets(block.sentences)))
+    if isinstance(block, Table):
+        return table_text(block)
+    if isinstance(block, Tiles):
+        return _bullets(
+            " ".join(filter(None, (f"{tile.label}: {tile.value}", _bracket(tile.detail))))
+            for tile in block.tiles
+        )
+    if isinstance(block, Listed):
+        return f"**{cell(block.label)}:** {cell(' '.join(block.items))}" if block.items else ""
+    if isinstance(block, Notice):
+        return f"- **{block.severity}** {cell(block.title)}: {cell(block.text)}"
+    if isinstance(block, Prose):
+        return "\n\n".join(map(cell, block.paragraphs))
+    if isinstance(block, Facts):
+        return _bullets(f"{name}: {value}" for name, value in block.facts)
+    if isinstance(block, Cards):
+        return _bullets(
+            f"{card.title}: {card.badge}. {card.difference} {' '.join(card.sure)}"
+            for card in block.cards
+        )
+    return ""
+
+
+def table_text(found: Table) -> str:
+    """A table with its caption above it; rows beyond a few are counted."""
+    heads = " | ".join(cell(column.name) for column in found.columns)
+    rule = "|".join("---" for _ in found.columns)
+    rows = [f"| {' | '.join(map(_cell, row))} |" for row in found.rows[:MAX_ROWS]]
+    lines = [f"**{cell(found.caption)}**", "", f"| {heads} |", f"|{rule}|", *rows]
+    if len(found.rows) > MAX_ROWS:
+        lines += ["", f"{len(found.rows) - MAX_ROWS} more rows are in the report."]
+    return "\n".join(lines)
+
+
+def _cell(found: Cell) -> str:
+    return cell(" ".join(filter(None, (found.text, _bracket(found.detail)))))
+
+
+def _bracket(detail: str) -> str:
+    return f"({detail})" if detail else ""
+
+
+def _bullets(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {cell(text)}" for text in texts)
