@@ -20,7 +20,7 @@ Size = Literal["full", "half", "small"]
 class Cell:
     """One cell: the text shown, the number to sort by, and the mark of its footnote.
 
-    ``detail`` stands below the text in small; ``tone`` makes a badge of the text.
+    ``detail`` stands below the text in small; ``tone`` makes a badge of the text; ``href`` a link.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Cell:
     head: bool = False
     detail: str = ""
     tone: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Column:
 class Table:
     """A table with its caption. ``summary`` folds it away under that line.
 
-    ``stack`` sets every row as a card where the screen is narrow.
+    ``stack`` sets every row as a card where the screen is narrow. ``filters`` are the columns that
+    a reader can narrow down by words.
     """
 
     kind: ClassVar[str] = "table"
@@ -55,6 +57,7 @@ class Table:
     footnotes: tuple[tuple[str, str], ...] = ()
     more: str | None = None
     stack: bool = False
+    filters: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ def table(
     footnotes: dict[str, str] | None = None,
     more: str | None = None,
     stack: bool = False,
+    filters: tuple[int, ...] = (),
 ) -> Table:
     """A table from plain texts and cells; a column is numeric where its cells carry numbers."""
     cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
@@ -231,4 +235,4 @@ def table(
         for j, name in enumerate(columns)
     )
     notes = tuple((mark, words) for words, mark in (footnotes or {}).items())
-    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more, stack)
+    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more, stack, filters)

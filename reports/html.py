@@ -53,7 +53,10 @@ class Page:
         return f"{self.kind}: {self.heading}"
 
 
-def html_of(page: Page, plotly: Plotly = "inline", record: str | None = None) -> str:
+def html_of(
+    page: Page, plotly: Plotly = "inline", record: str | None = None, *, root: str = "",
+    feed: str = "",
+) -> str:  # fmt: skip
     """The page as HTML; the same page gives the same text.
 
     Parameters
@@ -66,6 +69,8 @@ def html_of(page: Page, plotly: Plotly = "inline", record: str | None = None) ->
         address, checked by its hash; or nowhere: tables take the place of figures.
     record : str, optional
         Address of the record from the page. By default it is inside the page.
+    root, feed : str, optional
+        For a page of a site: the way up to its index, and its Atom feed.
     """
     slim = plotly == "directory"
     sections = trimmed(page.sections, SLIM_HTML_BYTES) if slim else page.sections
@@ -79,9 +84,9 @@ def html_of(page: Page, plotly: Plotly = "inline", record: str | None = None) ->
     allowed += {"directory": ["'self'"], "cdn": [CDN]}.get(plotly, [])
     return _environment().get_template("page.html.j2").render(
         page=page, sections=sections, style=Markup(_asset("style.css")), script=Markup(script),
-        plotly=Markup(_packed_plotly()) if inside else "", source=_source(plotly), drawn=drawn,
-        allowed=allowed, figures=figures, figures_as=figures_as, record=text, encoding=encoding,
-        link=record,
+        plotly=Markup(_packed_plotly()) if inside else "", source=_source(plotly, root),
+        drawn=drawn, allowed=allowed, figures=figures, figures_as=figures_as, record=text,
+        encoding=encoding, link=record, root=root, feed=feed,
     )  # fmt: skip
 
 
@@ -131,10 +136,10 @@ def _weight(section: Section) -> int:
     return sum(len(cell.text.encode()) + 70 for cell in cells)
 
 
-def _source(plotly: Plotly) -> tuple[str, str] | None:
+def _source(plotly: Plotly, root: str) -> tuple[str, str] | None:
     """Address and hash of a library that is not in the page."""
     if plotly == "directory":
-        return plotly_file()[0], ""
+        return f"{root}{plotly_file()[0]}", ""
     if plotly == "cdn":
         digest = hashlib.sha256(_plotly_source().encode()).digest()
         address = f"{CDN}/plotly-{_version()}.min.js"

@@ -170,6 +170,25 @@
     table.tBodies[0].append(...rows);
   }
 
+  // Rows stay whose cell has every word that was typed for its column.
+  function filterable(filters) {
+    const rows = [...byId(filters.dataset.table).tBodies[0].rows];
+    const fields = [...filters.querySelectorAll("input")];
+    const words = (field) => field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (row, field) => {
+      const text = row.cells[field.dataset.column].textContent.toLowerCase();
+      return words(field).every((word) => text.includes(word));
+    };
+    const apply = () => {
+      for (const row of rows) row.hidden = !fields.every((field) => fits(row, field));
+      const shown = rows.filter((row) => !row.hidden).length;
+      filters.querySelector("output").textContent = `${shown} of ${rows.length}`;
+    };
+    filters.hidden = false;
+    filters.addEventListener("input", apply);
+    apply();
+  }
+
   // Large JSON is packed in the page.
   async function embedded(id) {
     const source = byId(id);
@@ -192,8 +211,11 @@
       byId("download").hidden = false;
       byId("download").addEventListener("click", download);
     }
-    byId("unfold").hidden = false;
-    byId("unfold").addEventListener("click", unfoldAll);
+    if (byId("unfold")) {
+      byId("unfold").hidden = false;
+      byId("unfold").addEventListener("click", unfoldAll);
+    }
+    document.querySelectorAll(".filters").forEach(filterable);
     document.querySelectorAll("table").forEach(sortable);
     let ready = false;
     forPrint(() => ready);

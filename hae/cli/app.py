@@ -15,6 +15,7 @@ from hae.cli.listing import data_list, info, schema
 from hae.cli.pack import data_pack, data_verify
 from hae.cli.pool import data_pool
 from hae.cli.predict import predict
+from hae.cli.publish import publish, view
 from hae.cli.recalibrate import recalibrate
 from hae.cli.report import report
 from hae.cli.split import data_split
@@ -37,6 +38,8 @@ app.command()(predict)
 app.command()(compare)
 app.command()(generality)
 app.command()(report)
+app.command()(publish)
+app.command()(view)
 app.command()(recalibrate)
 app.command()(gate)
 app.command()(diff)

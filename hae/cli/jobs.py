@@ -156,7 +156,7 @@ def _stem(path: Path) -> str:
     return path.absolute().parent.name if path.name == CHECKPOINT else path.stem
 
 
-def check_place(place: Path) -> None:
+def check_place(place: Path, option: str = "--out") -> None:
     """Refuse a folder that cannot be made, before any work.
 
     Raises
@@ -166,7 +166,7 @@ def check_place(place: Path) -> None:
     """
     for folder in (place, *place.parents):
         if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out {place}: {folder} is a file; give a folder")
+            raise InputError(f"{option} {place}: {folder} is a file; give a folder")
 
 
 def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:

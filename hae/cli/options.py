@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import get_args
 
 from audit.errors import InputError
@@ -65,3 +66,19 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         raise InputError(
             f"{option} {text!r}: must be numbers with commas between, such as 0,13,18"
         ) from None
+
+
+def date_of(text: str | None) -> str:
+    """A date as ``YYYY-MM-DD``; by default today's, in UTC.
+
+    Raises
+    ------
+    InputError
+        It is no date.
+    """
+    if text is None:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"--date {text}: is no date; write it as 2026-01-31") from None
