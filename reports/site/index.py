@@ -59,8 +59,7 @@ def _table(site: Site) -> Table:
             Cell(judged or "no verdict", detail=entry.answer),
             Cell("JSON", href=f"records/{entry.id}.json", detail=f"SHA-256 {entry.sha256}"),
         ])  # fmt: skip
-    columns: list[str | Column] = ["published", "model", "data", "kind", "release", Column("everyone"), "verdicts",
-               "record"]  # fmt: skip
+    columns = ("published", "model", "data", "kind", "release", "everyone", "verdicts", "record")
     return table("records-table", "Records, the newest first", columns, rows, stack=True,
                  filters=(1, 2, 0, 3))  # fmt: skip
 
@@ -112,7 +111,11 @@ def trend_page(entries: Sequence[Entry]) -> Page:
          *(_cell(e, what) for what in kinds)]
         for i, e in enumerate(entries, 1)
     ]  # fmt: skip
-    heads: list[str | Column] = ["release", "published", *(Column(what, numeric=True) for what in kinds)]
+    heads: list[str | Column] = [
+        "release",
+        "published",
+        *(Column(what, numeric=True) for what in kinds),
+    ]
     made = table("trend-table", f"{title} of everyone, and largest gaps", heads, rows)
     caption = "Each release has its own interval; whether two differ, a comparison says."
     block = Figure("trend-figure", f"{title.capitalize()} over releases", caption, tuple(panels),

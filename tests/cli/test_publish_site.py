@@ -27,7 +27,7 @@ def test_a_site_is_made_and_what_failed_is_told(
     before = page.read_bytes()
     done = hae_audit("publish", run, tmp_path / "absent", "--site", tmp_path / "site")
     assert done.returncode == 3
-    assert "hae-audit: error: absent/: audit.json: cannot be read" in done.stderr
+    assert "/absent: absent: cannot be read" in done.stderr
     assert page.read_bytes() == before
     assert {"feed.xml", "index.html", "pages", "records", "site.json"} <= {
         *names_in(tmp_path / "site")
