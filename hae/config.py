@@ -5,6 +5,7 @@ No torch here: a config is read, shown and compared without it.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -30,6 +31,9 @@ HeadName = Literal[
     "partition",
 ]  # fmt: skip
 OptimizerName = Literal["ranger", "adamw"]
+AROUND = ("bcnn", "cbam", "stn", "tnet")
+ZOOMING = frozenset({"tnet"})
+"""Backbones that work around another one, and those of them that show it parts of the image."""
 
 
 CHECKPOINT = "model.safetensors"
@@ -80,18 +84,86 @@ class ViewsConfig(Strict):
 
 
 class BackboneConfig(Strict):
-    """Any timm network, and where its weights come from.
+    """Any timm network, or one that attends, and where its weights come from.
 
     ``init``: ``random``, ``timm`` (its published weights), ``package:efficientnet-lite0``,
     ``zoo:NAME`` (a model that comes with this one), or a file (.safetensors, or .pth of plain
     tensors). A file that does not fit key by key is refused
     unless ``partial``. ``frozen``: not trained, BatchNorm in evaluation mode.
+
+    Families that attend around a network name it: ``name = "stn"``, ``of = "resnet18"``; its
+    weights are then those that ``init`` names, unless a file holds the whole. Keys that a family
+    does not use have no effect. ``transformers``: of ``stn``. ``width``: channels whose products
+    ``bcnn`` pools (64); hidden layer that scores the places of ``tnet`` (128). ``sketch``: size of
+    ``bcnn``'s compact form; 0 is the full one. Of ``tnet``: ``base``, side in pixels of all that
+    the network inside sees (half the input); ``grid`` x ``grid`` places, windows of ``overlap`` of
+    the side; how many ``locations`` are looked at, at each level; ``policy`` of training.
     """
 
     name: str = "resnet50"
     init: str = "random"
     partial: bool = False
     frozen: bool = False
+    of: str | None = None
+    transformers: Positive = 1
+    width: Positive | None = None
+    sketch: Annotated[int, Field(ge=0)] = 0
+    base: Annotated[int, Field(ge=16)] | None = None
+    grid: Annotated[int, Field(ge=2, le=32)] = 5
+    overlap: Annotated[float, Field(gt=0, le=1)] = 0.34
+    locations: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)] = (3,)
+    policy: Literal["gumbel_topk", "topk"] = "gumbel_topk"
+
+    @model_validator(mode="after")
+    def _placed(self) -> BackboneConfig:
+        if max(self.locations) > self.grid**2:
+            raise ValueError(
+                f"locations {max(self.locations)} of {self.grid} x {self.grid} places; ask for at "
+                f"most {self.grid**2}, or raise grid"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _wrapped(self) -> BackboneConfig:
+        if self.name in AROUND and self.of is None:
+            raise ValueError(
+                f"{self.name!r} works around another network; name it with of, such as "
+                "of = 'resnet18'"
+            )
+        if self.of is not None and self.name not in AROUND:
+            raise ValueError(
+                f"{self.name!r} is no family that works around another network (those are "
+                f"{', '.join(AROUND)}); leave out of"
+            )
+        return self
+
+    def inner_size(self, size: int) -> int:
+        """Side in pixels of what the network inside sees, for an input of ``size``."""
+        return (self.base or -(-size // 2)) if self.name in ZOOMING else size
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of the network inside.
+
+        Examples
+        --------
+        >>> BackboneConfig(name="stn", of="resnet18").label
+        'stn.resnet18'
+        """
+        return self.name if self.of is None else f"{self.name}.{self.of}"
+
+    @property
+    def identity(self) -> str:
+        """All that its output depends on beside weights and input.
+
+        Examples
+        --------
+        >>> BackboneConfig(name="stn", of="resnet18", transformers=2).identity
+        'stn {"of": "resnet18", "transformers": 2}'
+        """
+        shared = {"name", "init", "partial", "frozen"}
+        own = self.model_dump(mode="json", exclude=shared, exclude_defaults=True)
+        return f"{self.name} {json.dumps(own, sort_keys=True)}" if own else self.name
 
 
 class AggregatorConfig(Strict):

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from hae.aggregate.streams import Combined, Policy, Shape, Streams, mean, softmax, weighted
 from hae.config import AggregatorConfig
+from hae.reinforce import moved, reinforce
 
 STEPS = 4
 COVERAGE = 1.0
 """Lambda of sum_k (1 - sum_t a_tk)^2."""
-ENTROPY, KEPT, EXPECTED = 0.002, 0.9, 0.5
-"""Weight of the entropy; share of the moving average of rewards that stays; share of the training
-faces that are given the expectation instead of a draw."""
+ENTROPY, EXPECTED = 0.002, 0.5
+"""Weight of the entropy; share of the training faces that are given the expectation instead of a
+draw."""
 
 
 class Additive(nn.Module):
@@ -106,11 +107,8 @@ class ShowAttendTell(nn.Module):
 
         In training mode the average moves on.
         """
-        before = self.baseline.clone()
-        if self.training:
-            self.baseline.copy_(KEPT * before + (1 - KEPT) * reward.detach().mean())
-        gain = reward.detach() - before
-        return -(gain * policy.log_proba + ENTROPY * policy.entropy).mean()
+        before = moved(self.baseline, reward) if self.training else self.baseline
+        return reinforce(policy.log_proba, reward, before) - ENTROPY * policy.entropy.mean()
 
 
 def _draw(weights: Tensor, whole: Tensor | None) -> tuple[Tensor, Tensor]:

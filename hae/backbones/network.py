@@ -22,6 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.errors import InputError
+from hae.backbones.attended import Attended, Judge, gates
+from hae.backbones.bcnn import BilinearPooling
+from hae.backbones.resattn import ResidualAttention
+from hae.backbones.state import read_state
+from hae.backbones.stn import SpatialTransformer
+from hae.backbones.tnet import TNet
+from hae.config import AROUND, BackboneConfig
+from hae.zoo import model_path
 
 
 def small_resnet(size: int = 64) -> nn.Module:
@@ -101,8 +109,10 @@ OWN: dict[str, Callable[[int], nn.Module]] = {
     "small_efficientnet": small_efficientnet,
     "small_convmixer": small_convmixer,
     "small_vit": small_vit,
+    "resattn56": partial(ResidualAttention, (1, 1, 1)),
+    "resattn92": partial(ResidualAttention, (1, 2, 3)),
 }
-"""Networks that timm does not list, for images of a size; of four kinds, for small faces."""
+"""Networks that timm does not list, for images of a size; the small ones for small faces."""
 
 
 class Backbone(nn.Module):
@@ -110,8 +120,9 @@ class Backbone(nn.Module):
 
     Parameters
     ----------
-    name : str
-        A name that timm knows, or one of ``OWN``.
+    name : str or BackboneConfig
+        A name that timm knows, or one of ``OWN``; or a config of these or of a family that works
+        around one.
     size : int
         Side of the input in pixels, for networks that are built for one size (transformers).
     frozen : bool
@@ -121,20 +132,24 @@ class Backbone(nn.Module):
     Raises
     ------
     InputError
-        No network has this name; near names are told.
+        No network has this name; near names are told. Or the input is too small for its grid.
     """
 
-    def __init__(self, name: str, *, size: int = 224, frozen: bool = False) -> None:
+    def __init__(
+        self, name: str | BackboneConfig, *, size: int = 224, frozen: bool = False
+    ) -> None:
         super().__init__()
-        self.name = name
-        self.frozen = frozen
+        settings = BackboneConfig(name=name) if isinstance(name, str) else name
+        self.name = settings.label
+        self.frozen = frozen = frozen or settings.frozen
         # convolutions are about twice as fast in this format, on a GPU and on a CPU
-        self.network = _create(name, size).to(memory_format=torch.channels_last)
+        self.network = _create(settings, size).to(memory_format=torch.channels_last)
         # num_features is the width before the head's own hidden layer: 512 for VGG16, which
         # gives 4096.
         width = getattr(self.network, "head_hidden_size", None) or self.network.num_features
         self.out_dim = int(width)  # type: ignore[arg-type]
-        self.region_dim = int(self.network.num_features)  # type: ignore[arg-type]
+        width = getattr(self.network, "region_dim", None) or self.network.num_features
+        self.region_dim = int(width)  # type: ignore[arg-type]
         if frozen:
             self.network.requires_grad_(requires_grad=False).eval()
 
@@ -173,6 +188,11 @@ class Backbone(nn.Module):
         InputError
             The network has neither one map nor one sequence of tokens.
         """
+        if hasattr(self.network, "attend"):
+            found = self.attend(images, cells)
+            if found.regions is None:
+                raise self._no_regions()
+            return found.features, found.regions
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             last = self.network.forward_features(images)  # type: ignore[operator]
             if not isinstance(last, Tensor) or last.ndim not in (3, 4):
@@ -191,7 +211,7 @@ class Backbone(nn.Module):
         InputError
             The network has neither one map nor one sequence of tokens.
         """
-        if not hasattr(self.network, "forward_head"):
+        if not (hasattr(self.network, "forward_head") or hasattr(self.network, "attend")):
             raise self._no_regions()
         modes = {module: module.training for module in self.network.modules()}
         self.network.eval()
@@ -201,6 +221,43 @@ class Backbone(nn.Module):
         for module, mode in modes.items():
             module.training = mode
         return regions.shape[1]
+
+    @property
+    def learns_where(self) -> bool:
+        """Whether its training asks for :meth:`losses`."""
+        return bool(getattr(self.network, "learns_where", False)) and not self.frozen
+
+    def attend(self, images: Tensor, cells: int = 7) -> Attended:
+        """The same features and regions, and what was looked at.
+
+        Of networks that do not choose where to look the gates are given, if there are any, and no
+        regions where they have none. ``compile`` does not reach this pass.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            if hasattr(self.network, "attend"):
+                found: Attended = self.network.attend(images, cells)  # type: ignore[operator]
+                return found
+            with gates(self.network) as maps:
+                try:
+                    features, regions = self.with_regions(images, cells)
+                except (InputError, AttributeError):
+                    return Attended(self(images), maps=maps)
+            return Attended(features, regions, maps)
+
+    def losses(self, attended: Attended, judge: Judge) -> dict[str, Tensor]:
+        """Weighted terms of the loss that looking has, by name."""
+        terms = {name: value.mean() for name, value in attended.penalties.items()}
+        own: dict[str, Tensor] = self.network.losses(attended, judge)  # type: ignore[operator]
+        return terms | own
+
+    def part_of(self, init: str) -> nn.Module:
+        """The part that first weights are of: the network inside, unless a file holds the whole."""
+        inner = getattr(self.network, "inner", None)
+        if not isinstance(inner, Backbone):
+            return self.network
+        path = model_path(init)
+        whole = path.is_file() and any(key.startswith("inner.") for key in read_state(path))
+        return self.network if whole else inner.network
 
     def _no_regions(self) -> InputError:
         return InputError(
@@ -228,8 +285,14 @@ def _regions(network: nn.Module, last: Tensor, cells: int) -> Tensor:
     return last.flatten(2).transpose(1, 2)
 
 
-def _create(name: str, size: int) -> nn.Module:
-    check_known(name)
+def _create(settings: BackboneConfig, size: int) -> nn.Module:
+    check_known(settings)
+    name = settings.of or settings.name
+    if settings.name in FAMILIES:
+        inner = Backbone(name, size=settings.inner_size(size))
+        return FAMILIES[settings.name](inner, settings, size)
+    if settings.name == "cbam":
+        return _cbam(name)
     if name in OWN:
         return OWN[name](size)
     try:
@@ -240,7 +303,28 @@ def _create(name: str, size: int) -> nn.Module:
     return timm.create_model(name, pretrained=False, num_classes=0, **options)
 
 
-def check_known(name: str) -> None:
+FAMILIES: dict[str, Callable[[Backbone, BackboneConfig, int], nn.Module]] = {
+    "bcnn": BilinearPooling,
+    "stn": SpatialTransformer,
+    "tnet": TNet,
+}
+"""What works around a network, from that, the config and the side of the input."""
+
+
+def _cbam(name: str) -> nn.Module:
+    """A ResNet of timm with channel and spatial gates; timm has no name for it."""
+    try:
+        return timm.create_model(
+            name, pretrained=False, num_classes=0, block_args={"attn_layer": "cbam"}
+        )
+    except TypeError:
+        raise InputError(
+            f"backbone 'cbam': {name!r} takes no gates; it is for timm's ResNets, such as "
+            "of = 'resnet18'"
+        ) from None
+
+
+def check_known(settings: BackboneConfig) -> None:
     """Refuse a name of no network, with the nearest ones.
 
     Raises
@@ -248,10 +332,14 @@ def check_known(name: str) -> None:
     InputError
         Neither this package nor timm has such a network.
     """
+    name = settings.of or settings.name
     if name not in OWN and not timm.is_model(name):
-        raise InputError(f"backbone {name!r}: timm has no such network; {_near(name)}")
+        raise InputError(
+            f"backbone {name!r}: timm has no such network; {_near(name)}; of this package are "
+            f"{', '.join(sorted(OWN))}, and around a network (of) {', '.join(AROUND)}"
+        )
 
 
 def _near(name: str) -> str:
-    near = difflib.get_close_matches(name, [*OWN, *timm.list_models()], n=4)
+    near = difflib.get_close_matches(name, [*OWN, *AROUND, *timm.list_models()], n=4)
     return f"near names: {', '.join(near)}" if near else "timm.list_models() lists them"

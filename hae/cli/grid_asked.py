@@ -100,7 +100,7 @@ def grid_of(asked: Asked) -> GridConfig:
     content = with_settings(read_toml(asked.config, "a grid"), asked.settings or ())
     grid = checked(GridConfig, content, place)
     for backbone in grid.backbones:
-        check_known(backbone.name)
+        check_known(backbone)
         model_path(backbone.init)  # of a name that the zoo does not know
         if backbone.init.startswith(PACKAGE):
             package_file(backbone.init, backbone.name)

@@ -110,7 +110,7 @@ def _print_header(text: str) -> None:
     own = {"age": age, "expression": expression, "identity": {}}
     rows = {
         "model": f"{header.config.name}, task {header.task}, {header.format}",
-        "network": f"{model.backbone.name} at {model.size} px{width[header.task]}",
+        "network": f"{model.backbone.label} at {model.size} px{width[header.task]}",
         **own[header.task],
         "validation": described(header),
         "trained on": f"{made.data}: {made.faces:,} faces of {made.people:,} people",

@@ -21,11 +21,12 @@ def described(config: RunConfig, weights: Path | None) -> dict[str, object]:
     views = model.views.model_dump(mode="json")
     views.pop("k")
     return {
-        "backbone": model.backbone.name,
+        "backbone": model.backbone.label,
         "weights": model.backbone.init if weights is None else file_hash(weights).sha256,
         "views": views | {"stored": config.embed_views, "seed": config.seed_of_views},
         "crop": {"size": model.size, "keep": model.keep},
         "normalisation": [list(model.mean), list(model.std)],
+        **({"settings": model.backbone.identity} if model.backbone.of else {}),
     }
 
 

@@ -108,7 +108,7 @@ def failed(cell: Cell, print_: str, error: Exception) -> CellRecord:
 def _named(cell: Cell, print_: str) -> dict[str, object]:
     return {
         "key": cell.key,
-        "backbone": cell.backbone.name,
+        "backbone": cell.backbone.label,
         "aggregator": label(cell.aggregator),
         "head": cell.head,
         "k": cell.k,

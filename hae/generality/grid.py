@@ -86,7 +86,7 @@ class GridConfig(Strict):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}: one is named twice; name each once")
-        names = [backbone.name for backbone in self.backbones]
+        names = [backbone.label for backbone in self.backbones]
         if len(set(names)) < len(names):
             raise ValueError("backbones: two have one name; a grid tells them apart by it")
         ways = [label(aggregator) for aggregator in self.aggregators]
@@ -130,7 +130,7 @@ class Cell:
         """
         width = "" if self.bin_width is None else f"-w{self.bin_width:g}"
         way = label(self.aggregator)
-        return f"{self.backbone.name}-{way}-{self.head}-k{self.k}{width}-s{self.seed}"
+        return f"{self.backbone.label}-{way}-{self.head}-k{self.k}{width}-s{self.seed}"
 
     def run_config(self, weights: str | None = None) -> RunConfig:
         """The training run: base with this cell's keys over it.

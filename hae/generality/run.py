@@ -48,7 +48,7 @@ def run_grid(
         The parts share people, faces have no labels of a task or other classes in one part than in
         another, or a frozen backbone has no weights and nobody to learn from.
     """
-    needy = [backbone.name for backbone in grid.backbones if backbone.init == "random"]
+    needy = [backbone.label for backbone in grid.backbones if backbone.init == "random"]
     if needy and others is None and grid.mode == "frozen":
         raise InputError(
             f"backbone {needy[0]!r}: has no weights and nobody to learn from; name its init, or "
@@ -58,7 +58,7 @@ def run_grid(
     records: list[CellRecord] = []
     learned: dict[str, Path | Exception | None] = {}
     for cell in cells(grid):
-        name = cell.backbone.name
+        name = cell.backbone.label
         if name not in learned:
             learned[name] = _weights(grid, cell.backbone, bench, others, report)
         found = learned[name]
@@ -159,8 +159,8 @@ def _weights(
     order = Order(
         train=others,
         validation=None,
-        config=RunConfig.model_validate(base | more | {"name": f"{backbone.name}-first"}),
-        out=bench.out / f"{backbone.name}-first",
+        config=RunConfig.model_validate(base | more | {"name": f"{backbone.label}-first"}),
+        out=bench.out / f"{backbone.label}-first",
         cache=bench.cache,
         init=None,
         devices=1,

@@ -16,19 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from hae.aggregate.sat import ShowAttendTell
 from hae.aggregate.streams import Combined
+from hae.backbones.attended import Attended, Judged
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig
 from hae.heads.branch import Raw
 from hae.heads.core import HEADS
 from hae.heads.losses import Losses
 from hae.heads.target import AgeTarget, distance
-from hae.models.neck import Seen, combine, features_of, make_neck, see
+from hae.models.neck import Seen, combine, features_of, make_neck, project, see
 
 REWARD_YEARS = 5.0
 """tau of the reward exp(-|error| / tau) of hard attention."""
@@ -49,6 +51,8 @@ class Output:
     age: Tensor
     combined: Combined
     alone: Raw | None = None
+    attended: Attended | None = None
+    """What the backbone looked at in each view, (b * k), where its training asks for it."""
 
     @property
     def maps(self) -> Mapping[str, Tensor]:
@@ -71,9 +75,7 @@ class AgeModel(nn.Module):
     def __init__(self, config: AgeModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(
-            config.backbone.name, size=config.size, frozen=config.backbone.frozen
-        )
+        self.backbone = Backbone(config.backbone, size=config.size)
         self.projection, self.aggregator, self.region_projection = make_neck(config, self.backbone)
         self.head = HEADS[config.head.name](config.embedding, config.head)
 
@@ -104,13 +106,14 @@ class AgeModel(nn.Module):
         own = self.training and self.config.aggregator.own_loss > 0
         alone = self.head(e.flatten(0, 1)) if own else None
         age = self.head.age(raw).view(b, g).mean(dim=1)
-        return Output(raw, g, age, combined, alone)
+        return Output(raw, g, age, combined, alone, seen.attended)
 
     def losses(self, output: Output, target: AgeTarget) -> Losses:
         """Terms of the head's loss, means over faces (and their groups), with ``total``.
 
         To it come ``views``, the loss of each view alone, the aggregator's penalties and
-        ``policy``, where there are any; the terms are given as they enter the total.
+        ``policy``, and what the backbone's looking costs, where there are any; the terms are given
+        as they enter the total.
         """
         terms = self.head.losses(output.raw, target.repeat(output.groups))
         more = dict(output.combined.penalties)
@@ -121,9 +124,19 @@ class AgeModel(nn.Module):
         if output.combined.policy is not None and isinstance(self.aggregator, ShowAttendTell):
             reward = torch.exp(-distance(output.age, target) / REWARD_YEARS)
             more["policy"] = self.aggregator.reinforce(output.combined.policy, reward)
+        if output.attended is not None:
+            more |= self.backbone.losses(output.attended, partial(self._judged, target=target))
         if not more:
             return terms
         return {**terms, **more, "total": terms["total"] + sum(more.values())}
+
+    def _judged(self, features: Tensor, target: AgeTarget) -> Judged:
+        """Features (b * k, p, d_b) of the backbone, each as the only view of its face."""
+        n, p = features.shape[:2]
+        raw = self.head(project(self.projection, features.flatten(0, 1)))
+        each = target.repeat(n * p // len(target.low))
+        score = torch.exp(-distance(self.head.age(raw), each) / REWARD_YEARS)
+        return Judged(self.head.losses(raw, each)["total"], score.view(n, p))
 
     def masses(self, output: Output, temperature: float = 1.0) -> Tensor | None:
         """Probabilities of the bins at a temperature, (b, C), the mean over the groups.

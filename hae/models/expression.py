@@ -13,7 +13,8 @@ released code in that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 from hae.aggregate.core import Aggregator
 from hae.aggregate.sat import ShowAttendTell
 from hae.aggregate.streams import Combined
+from hae.backbones.attended import Attended, Judged
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig, ExpressionConfig
 from hae.heads.branch import full
 from hae.heads.cure import rank_regularisation, weighted_cross_entropy
-from hae.models.neck import Seen, combine, make_neck, see
+from hae.models.neck import Seen, combine, make_neck, project, see
 from hae.processes import everybodys
 
 
@@ -41,6 +43,8 @@ class Scores:
     importance: Tensor
     combined: Combined | None = None
     alone: Tensor | None = None
+    attended: Attended | None = None
+    """What the backbone looked at in each image, where its training asks for it."""
 
     @property
     def scaled(self) -> Tensor:
@@ -74,9 +78,7 @@ class ExpressionModel(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.expression = config, expression
-        self.backbone = Backbone(
-            config.backbone.name, size=config.size, frozen=config.backbone.frozen
-        )
+        self.backbone = Backbone(config.backbone, size=config.size)
         width = self.backbone.out_dim
         self.aggregator: Aggregator | None = None
         if expression.aggregate:
@@ -95,7 +97,10 @@ class ExpressionModel(nn.Module):
         ``plain`` faces (n, 1, 3, h, w) for an aggregator that uses their regions.
         """
         if self.aggregator is None:
-            return self._scores(full(self.backbone(images)))
+            if not (self.backbone.learns_where and self.training):
+                return self._scores(full(self.backbone(images)))
+            attended = self.backbone.attend(images)
+            return replace(self._scores(full(attended.features)), attended=attended)
         return self.from_seen(see(self.backbone, self.config.aggregator, images, plain))
 
     def from_seen(self, seen: Seen) -> Scores:
@@ -107,7 +112,7 @@ class ExpressionModel(nn.Module):
         logits, importance = whole.logits.view(n, g, -1), whole.importance.view(n, g)
         own = self.training and self.config.aggregator.own_loss > 0
         alone = self._scores(e.flatten(0, 1)).logits.view(n, e.shape[1], -1) if own else None
-        return Scores(logits.mean(dim=1), importance.mean(dim=1), combined, alone)
+        return Scores(logits.mean(dim=1), importance.mean(dim=1), combined, alone, seen.attended)
 
     def _scores(self, features: Tensor) -> Scores:
         logits = full(self.classifier(features))
@@ -121,6 +126,8 @@ class ExpressionModel(nn.Module):
         ``target`` (n, C): a distribution for each face.
         """
         terms, more = self._cured(scores, target), self._aggregated(scores, target)
+        if scores.attended is not None:
+            more |= self.backbone.losses(scores.attended, partial(self._judged, target=target))
         return {**terms, **more, "total": terms["total"] + sum(more.values())} if more else terms
 
     def _aggregated(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
@@ -135,6 +142,17 @@ class ExpressionModel(nn.Module):
             reward = (scores.logits.softmax(-1) * target).sum(-1)
             more["policy"] = self.aggregator.reinforce(policy, reward)
         return more
+
+    def _judged(self, features: Tensor, target: Tensor) -> Judged:
+        """Features (m, p, d_b) of the backbone, each as if it were all that is seen of a face."""
+        m, p = features.shape[:2]
+        flat = full(features.flatten(0, 1))
+        if self.aggregator is not None:
+            flat = project(self.projection, flat)
+        logits = full(self.classifier(flat)).view(m, p, -1)
+        each = target.repeat_interleave(m // len(target), dim=0)[:, None]
+        loss = -(logits.log_softmax(-1) * each).sum(-1).mean()
+        return Judged(loss, (logits.softmax(-1) * each).sum(-1))
 
     def _cured(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
         settings = self.expression

@@ -42,9 +42,7 @@ class IdentityModel(nn.Module):
     def __init__(self, config: AgeModelConfig, identity: IdentityConfig, people: int) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(
-            config.backbone.name, size=config.size, frozen=config.backbone.frozen
-        )
+        self.backbone = Backbone(config.backbone, size=config.size)
         self.embedding = nn.Linear(self.backbone.out_dim, identity.embedding)
         self.arcface = ArcFace(
             identity.embedding, people, margin=identity.margin, scale=identity.scale

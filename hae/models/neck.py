@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hae.aggregate.core import Aggregator, build
 from hae.aggregate.streams import Combined, Shape, Streams
+from hae.backbones.attended import Attended
 from hae.backbones.network import Backbone
 from hae.config import AgeModelConfig, AggregatorConfig
 from hae.heads.branch import full
@@ -20,11 +21,13 @@ class Seen:
     """What the backbone says of b faces.
 
     ``features`` (b, k, d_b). ``regions``, as the aggregator asks: of the plain face (b, r, c), of
-    each view (b, k, r, c), or None.
+    each view (b, k, r, c), or None. ``attended``: what a backbone in training looked at in each
+    view, (b * k), where it learns where to look.
     """
 
     features: Tensor
     regions: Tensor | None = None
+    attended: Attended | None = None
 
     def apart(self) -> Seen:
         """Each view as a face of its own, with the regions that belong to it, (b * k, 1, d_b)."""
@@ -83,15 +86,32 @@ def see(backbone: Backbone, config: AggregatorConfig, views: Tensor, plain: Tens
     """
     b, k = views.shape[:2]
     flat = views.flatten(0, 1)
-    if config.regions == "none":
-        return Seen(backbone(flat).view(b, k, -1))
+    if config.regions == "face":
+        if plain is None:
+            raise ValueError(f"aggregator {config.name}: uses regions, give the plain faces too")
+        flat = torch.cat([flat, plain.flatten(0, 1)])
+    features, regions, attended = _looked(backbone, config, flat)
+    of_views = features[: b * k].reshape(b, k, -1)
+    if attended is not None:
+        attended = attended.first(b * k)
+    if regions is None:
+        return Seen(of_views, None, attended)
     if config.regions == "view":
-        features, regions = backbone.with_regions(flat, config.cells)
-        return Seen(features.view(b, k, -1), regions.unflatten(0, (b, k)))  # type: ignore[no-untyped-call]
-    if plain is None:
-        raise ValueError(f"aggregator {config.name}: uses regions, give the plain faces too")
-    features, regions = backbone.with_regions(torch.cat([flat, plain.flatten(0, 1)]), config.cells)
-    return Seen(features[: b * k].view(b, k, -1), regions[b * k :])
+        return Seen(of_views, regions.unflatten(0, (b, k)), attended)  # type: ignore[no-untyped-call]
+    return Seen(of_views, regions[b * k :], attended)
+
+
+def _looked(
+    backbone: Backbone, config: AggregatorConfig, images: Tensor
+) -> tuple[Tensor, Tensor | None, Attended | None]:
+    """Features, regions if the aggregator uses any, and what training has to know."""
+    if backbone.learns_where and backbone.training:
+        found = backbone.attend(images, config.cells)
+        return found.features, None if config.regions == "none" else found.regions, found
+    if config.regions == "none":
+        return backbone(images), None, None
+    features, regions = backbone.with_regions(images, config.cells)
+    return features, regions, None
 
 
 def features_of(backbone: Backbone, views: Tensor) -> Tensor:

@@ -148,7 +148,7 @@ def _done(state: Path) -> int:
 
 def _digest(model: Network, faces: Faces, recipe: str) -> str:
     config = model.config
-    seen = (recipe, config.backbone.name, config.size, config.keep, config.mean, config.std)
+    seen = (recipe, config.backbone.identity, config.size, config.keep, config.mean, config.std)
     digest = sha256(repr(seen).encode())
     digest.update(np.ascontiguousarray(faces.sample).tobytes())
     digest.update(np.ascontiguousarray(faces.store[faces.row[:1]]).tobytes())

@@ -17,6 +17,7 @@ from audit.errors import InputError
 from audit.files import write_text
 from audit.result import FileHash
 from audit.tables import file_hash
+from hae.backbones.network import Backbone
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, Provenance, read_checkpoint
 from hae.config import CHECKPOINT, RunConfig
@@ -200,15 +201,18 @@ def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> L
 
 
 def begin(
-    module: torch.nn.Module, network: torch.nn.Module, order: Order, report: Report
+    module: torch.nn.Module, backbone: Backbone, order: Order, report: Report
 ) -> WeightsReport:
-    """Give a module the weights of ``--init``, or its timm network those that the config names."""
+    """Give a module the weights of ``--init``, or its backbone those that the config names."""
     settings = order.config.model.backbone
     if order.init is not None:
         found = first_weights(module, order.init, partial=settings.partial)
     else:
         found = load_weights(
-            network, settings.init, partial=settings.partial, timm_name=settings.name
+            backbone.part_of(settings.init),
+            settings.init,
+            partial=settings.partial,
+            timm_name=settings.of or settings.name,
         )
     keys = (*found.missing, *found.unexpected, *found.mismatched)
     if keys:

@@ -61,7 +61,7 @@ def train_age(order: Order, report: Report, *, stored_only: bool = False) -> Pat
         check_target(_target(faces), order.config.model.head)
     torch.manual_seed(order.config.seed)
     model = AgeModel(order.config.model)
-    init = begin(model, model.backbone.network, order, report)
+    init = begin(model, model.backbone, order, report)
     views = test_views(order.config)
     stored_views = embedded(order, model, parts, views, report)
     task = AgeTask(model, order.config, parts.train, parts.validation, views, stored_views)

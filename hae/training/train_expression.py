@@ -85,7 +85,7 @@ def train_expression(order: Order, report: Report) -> Path:
     given = noisy(true, parts.train, labels, order)
     torch.manual_seed(config.seed)
     model = ExpressionModel(config.model, settings, len(labels.classes))
-    init = begin(model, model.backbone.network, order, report)
+    init = begin(model, model.backbone, order, report)
     parent = order.parent
     if parent is not None and parent.task == "expression" and parent.classes != labels.classes:
         report.notice(

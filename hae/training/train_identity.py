@@ -59,7 +59,7 @@ def train_identity(order: Order, report: Report) -> Path:
     config = order.config
     torch.manual_seed(config.seed)
     model = IdentityModel(config.model, config.identity, parts.train.people)
-    init = begin(model, model.backbone.network, order, report)
+    init = begin(model, model.backbone, order, report)
     task = IdentityTask(model, config, parts.train, parts.validation)
     fitted = fit(task, config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from hae.aggregate.dvan import overlap
-from hae.aggregate.sat import KEPT, coverage
+from hae.aggregate.sat import coverage
 from hae.aggregate.streams import Policy, Streams
+from hae.reinforce import KEPT
 from tests.hae.aggregate.given import DIM, REGIONS, VIEWS, made, streams
 
 

@@ -1,0 +1,119 @@
+"""Backbones that learn where to look, inside the models of age and of expression."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hae.adapters.checkpoint import load_checkpoint
+from hae.backbones.network import Backbone
+from hae.backbones.weights import load_weights
+from hae.config import AgeModelConfig, ExpressionConfig
+from hae.heads.target import AgeTarget
+from hae.models.age import AgeModel
+from hae.models.expression import ExpressionModel
+from hae.training.run import begin
+from hae.training.train_age import train_age
+from tests.hae.training.toys import SHORT, Told, order, write_faces
+
+AGES = torch.tensor([20.0, 50.0])
+TARGET = AgeTarget(AGES, AGES)
+FAMILIES: list[dict[str, Any]] = [
+    {"name": "stn", "of": "small_resnet"},
+    {"name": "bcnn", "of": "small_resnet", "width": 8},
+    {"name": "tnet", "of": "small_resnet", "grid": 3, "overlap": 0.5, "locations": [2]},
+]
+
+
+def config(backbone: dict[str, Any], aggregator: str, size: int = 64) -> AgeModelConfig:
+    return AgeModelConfig.model_validate(
+        {
+            "size": size,
+            "embedding": 16,
+            "backbone": backbone,
+            "aggregator": {"name": aggregator, "width": 8, "cells": 2},
+            "head": {"hidden": 16},
+            "views": {"k": 2},
+        }
+    )
+
+
+def faces(k: int, size: int = 64) -> Tensor:
+    return torch.rand(2, k, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("aggregator", ["mean", "san", "han"])
+@pytest.mark.parametrize("backbone", FAMILIES, ids=lambda found: str(found["name"]))
+def test_every_family_learns_ages(backbone: dict[str, Any], aggregator: str) -> None:
+    torch.manual_seed(0)
+    model = AgeModel(config(backbone, aggregator))
+    output = model(faces(2), faces(1))
+    terms = model.losses(output, TARGET)
+    terms["total"].backward()
+    assert output.age.shape == (2,)
+    assert model.backbone.learns_where == (output.attended is not None)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    own = set(terms) - {"total"}
+    head = set(model.head.losses(output.raw, TARGET.repeat(output.groups)))
+    parts = sum(terms[name] for name in own - head)
+    assert torch.allclose(terms["total"], terms_of_head(model, output) + parts, atol=1e-4)
+    model.eval()
+    assert model(faces(2), faces(1)).attended is None
+
+
+def terms_of_head(model: AgeModel, output: Any) -> Tensor:
+    return model.head.losses(output.raw, TARGET.repeat(output.groups))["total"]
+
+
+@pytest.mark.parametrize("aggregate", [False, True])
+@pytest.mark.parametrize("backbone", FAMILIES, ids=lambda found: str(found["name"]))
+def test_every_family_learns_expressions(backbone: dict[str, Any], aggregate: bool) -> None:
+    torch.manual_seed(0)
+    settings = ExpressionConfig(aggregate=aggregate)
+    model = ExpressionModel(config(backbone, "mean"), settings, 3)
+    x = faces(2)
+    scores = model(x if aggregate else x[:, 0])
+    model.losses(scores, torch.eye(3)[[0, 2]])["total"].backward()
+    assert scores.logits.shape == (2, 3)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("backbone", ["tnet"])
+def test_a_whole_run_and_its_checkpoint(tmp_path: Path, backbone: str) -> None:
+    # what is predicted from the file is what validation said, and its weights begin another run
+    table = write_faces(tmp_path / "faces", people=8, size=16)
+    own = [
+        f"model.backbone.name={backbone}",
+        "model.backbone.of=small_resnet",
+        "model.backbone.grid=2",
+        "model.backbone.overlap=0.5",
+        "model.backbone.locations=[2]",
+    ]
+    told = Told()
+    made = train_age(order(table, tmp_path / "a", *SHORT, "model.size=32", *own), told)
+    assert all(math.isfinite(value) for _, figures in told.steps for value in figures.values())
+    first = load_checkpoint(made)
+    again = order(
+        table, tmp_path / "b", *SHORT, "model.size=32", *own, f"model.backbone.init={made}"
+    )
+    model = AgeModel(again.config.model)
+    begin(model, model.backbone, again, told)
+    saved = first.model.backbone.state_dict()  # type: ignore[union-attr]
+    assert all(torch.equal(v, saved[k]) for k, v in model.backbone.state_dict().items())
+    # weights of the network inside fit it as well
+    alone = tmp_path / "small.safetensors"
+    inner = {
+        k: torch.zeros(v.shape, dtype=v.dtype)
+        for k, v in Backbone("small_resnet").network.state_dict().items()
+    }
+    save_file(inner, alone)
+    part = model.backbone.part_of(str(alone))
+    load_weights(part, str(alone), partial=False, timm_name="small_resnet")
+    assert all((v == 0).all() for v in part.state_dict().values())
+    assert any((v != 0).any() for v in model.backbone.state_dict().values())
