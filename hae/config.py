@@ -6,9 +6,16 @@ No torch here: a config is read, shown and compared without it.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -136,6 +143,18 @@ class BackboneConfig(Strict):
                 f"{', '.join(AROUND)}); leave out of"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _bare(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the keys of families where none is set: a plain network is written as ever."""
+        told: dict[str, Any] = handler(self)
+        shared = {"name", "init", "partial", "frozen"}
+        if self.of is None:
+            fields = type(self).model_fields
+            for key in {*told} - shared:
+                if getattr(self, key) == fields[key].default:
+                    del told[key]
+        return told
 
     def inner_size(self, size: int) -> int:
         """Side in pixels of what the network inside sees, for an input of ``size``."""

@@ -103,7 +103,7 @@ def grid_of(asked: Asked) -> GridConfig:
         check_known(backbone)
         model_path(backbone.init)  # of a name that the zoo does not know
         if backbone.init.startswith(PACKAGE):
-            package_file(backbone.init, backbone.name)
+            package_file(backbone.init, backbone.of or backbone.name)
     return grid
 
 

@@ -51,7 +51,10 @@ def cost_of(model: Model, batch: int, seconds: float | None) -> Cost:
     state = {name: value.clone() for name, value in model.state_dict().items()}
 
     def run() -> Any:
-        return model.from_seen(Seen(*inputs)) if model.backbone.frozen else model(*inputs)
+        if not model.backbone.frozen:
+            return model(*inputs)
+        features, *regions = inputs
+        return model.from_seen(Seen(features, regions[0] if regions else None))
 
     def step() -> None:
         torch.autograd.backward(loss(run()))

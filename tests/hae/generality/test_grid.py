@@ -86,7 +86,21 @@ def test_the_grid_of_the_readme() -> None:
     content = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])
     found = checked(GridConfig, content, "README")
     for backbone in found.backbones:
-        check_known(backbone.name)
+        check_known(backbone)
         if backbone.init.startswith(PACKAGE):
             assert PACKAGES[backbone.init.removeprefix(PACKAGE)] == backbone.name
     assert len(list(cells(found))) == 3 * 7 * 2
+
+
+def test_families_are_told_by_what_they_work_around() -> None:
+    backbones = [{"name": "stn", "of": name} for name in ("small_resnet", "lcnet_050")]
+    found = grid(backbones=[*backbones, "small_resnet"], aggregators=["mean"], seeds=[0])
+    keys = [cell.key.split("-")[0] for cell in cells(found)]
+    assert keys == ["stn.small_resnet", "stn.lcnet_050", "small_resnet"]
+    told = [cell.run_config().model_dump(mode="json")["model"]["backbone"] for cell in cells(found)]
+    assert told[0]["of"] == "small_resnet"
+    assert told[0]["transformers"] == 1
+    # a plain backbone is written as before there were families: its finished cells stay
+    assert set(told[2]) == {"name", "init", "partial", "frozen"}
+    with pytest.raises(InputError, match="two have one name"):
+        grid(backbones=[{"name": "stn", "of": "lcnet_050", "transformers": t} for t in (1, 2)])
