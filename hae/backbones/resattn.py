@@ -83,7 +83,8 @@ class ResidualAttention(nn.Module):
     """Stages of 256, 512 and 1024 channels with attention, then three units of 2048.
 
     ``modules``: of attention in each stage; 1, 1, 1 make 29.8 million parameters (Attention-56) and
-    1, 2, 3 make 50.4 (Attention-92). ``size``: any. Masks are gates (n, c, h, w); see ``attended.gates``.
+    1, 2, 3 make 50.4 (Attention-92). ``size``: any. Masks are gates (n, c, h, w); see
+    ``attended.gates``.
     """
 
     num_features = WIDTH
