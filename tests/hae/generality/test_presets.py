@@ -25,7 +25,7 @@ def test_every_preset_is_a_grid_of_known_networks(name: str) -> None:
     found = grid(name)
     assert len(list(cells(found))) >= 48
     for backbone in found.backbones:
-        check_known(backbone.name)
+        check_known(backbone)
         assert backbone.init != "random"
 
 
