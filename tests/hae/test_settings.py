@@ -8,7 +8,10 @@ import pytest
 from audit.configs import checked, read_toml
 from audit.errors import InputError
 from hae.config import RunConfig
+from hae.generality.grid import GridConfig
 from hae.settings import with_settings
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,13 @@ def test_bad_files(tmp_path: Path) -> None:
     assert read_toml(path, "a config") == {"steps": 4, "model": {"size": 32}}
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "recipes").glob("*.toml")))
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")))
 def test_recipes_are_right(path: Path) -> None:
     config = checked(RunConfig, read_toml(path, "a recipe"), path.name)
     assert checked(RunConfig, config.model_dump(mode="json"), path.name) == config
+
+
+@pytest.mark.parametrize("path", sorted((RECIPES / "grids").glob("*.toml")), ids=lambda p: p.stem)
+def test_recipes_of_grids_are_right(path: Path) -> None:
+    grid = checked(GridConfig, read_toml(path, "a grid"), path.name)
+    assert checked(GridConfig, grid.model_dump(mode="json"), path.name) == grid

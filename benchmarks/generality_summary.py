@@ -1,14 +1,17 @@
-"""SAE generality on real faces: what a finished grid says, as one small record.
+"""What a finished grid of ``hae-audit generality`` says, as one small record.
+
+    python -m benchmarks.generality_summary runs/NAME/generality.json
+        --note "where the weights are from" --out benchmarks/results/generality_NAME.json
+
+``quick`` is ``hae-audit generality --preset quick --out runs/quick``. ``fairface`` is
 
     hae-audit data split fairface:FAIRFACE --split train --shares 0.85,0.15 --out faces.csv
-    hae-audit generality --config recipes/generality-fairface.toml --data manifest:faces.csv
+    hae-audit generality --config recipes/grids/fairface.toml --data manifest:faces.csv
         --split train --val-split test --test-data fairface:FAIRFACE --test-split val
         --set 'backbones=[{name="tf_efficientnet_lite0", init="A.safetensors"}, ...]'
-        --by gender --by race --by age --by gender,race --out runs/generality-fairface
-    python -m benchmarks.generality_fairface runs/generality-fairface/generality.json
-        --note "where the weights are from" --out benchmarks/results/generality_fairface.json
+        --by gender --by race --by age --by gender,race --out runs/fairface
 
-The weights are of backbones that learned ages from one view of faces of UTKFace, by
+from weights of backbones that learned ages from one view of faces of UTKFace, by
 ``hae-audit train age`` (recipes/real-imagenet.toml, recipes/real-scratch.toml), in one size and
 normalisation. Kept are the differences of the leading metrics, with intervals: of everyone on
 each backbone, against the common control and the controls of equal size; over the backbones, for
@@ -30,7 +33,7 @@ from audit.generality.record import Generality
 from audit.rows import Record
 
 LEADING = 2
-"""Metrics that are kept: the distance to the band in years, and the share inside."""
+"""Metrics that are kept."""
 GAIN = (
     "metric", "backbone", "aggregator", "against", "value", "low", "high", "p_adjusted",
     "sd_seeds", "n", "verdict",
@@ -81,7 +84,7 @@ def cells_of(found: Generality, metrics: Sequence[str]) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"backbone": backbone, "aggregator": aggregator}
             row |= {"seeds": len(done), "failed": [c.reason for c in own if c.status != "done"]}
             for metric in metrics if done else ():
-                values = [cell.metrics[metric] for cell in done]
+                values = [float(cell.metrics[metric] or np.nan) for cell in done]
                 row[metric] = [np.mean(values), np.std(values, ddof=1) if len(values) > 1 else None]
             costs = {name: [getattr(cell, name) for cell in done] for name in COST}
             row |= {k: np.median(v) for k, v in costs.items() if v and None not in v}
@@ -93,6 +96,11 @@ def summary_of(found: Generality, note: str | None) -> dict[str, Any]:
     """What is kept of a grid."""
     metrics = found.spec.analysed[:LEADING]
     gains = [row for row in found.gains if row.metric in metrics and not row.group]
+    summaries = [
+        row
+        for row in found.summaries
+        if row.metric == metrics[0] or (row.metric in metrics and not row.attributes)
+    ]
     return {
         "note": note,
         "data": found.run.data,
@@ -105,9 +113,11 @@ def summary_of(found: Generality, note: str | None) -> dict[str, Any]:
         "warnings": [warning.message for warning in found.warnings],
         "cells": cells_of(found, metrics),
         "gains_of_everyone": rows_of(gains, GAIN),
-        "over_backbones": rows_of([r for r in found.summaries if r.metric in metrics], SUMMARY),
+        "over_backbones": rows_of(summaries, SUMMARY),
         "gaps": rows_of([row for row in found.gaps if row.metric == metrics[0]], GAP),
-        "agreement": rows_of([r for r in found.concordance if r.metric in metrics], CONCORDANCE),
+        "agreement": rows_of(
+            [row for row in found.concordance if row.metric == metrics[0]], CONCORDANCE
+        ),
     }
 
 
