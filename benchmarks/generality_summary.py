@@ -84,8 +84,9 @@ def cells_of(found: Generality, metrics: Sequence[str]) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"backbone": backbone, "aggregator": aggregator}
             row |= {"seeds": len(done), "failed": [c.reason for c in own if c.status != "done"]}
             for metric in metrics if done else ():
-                values = [float(cell.metrics[metric] or np.nan) for cell in done]
-                row[metric] = [np.mean(values), np.std(values, ddof=1) if len(values) > 1 else None]
+                values = [v for cell in done if (v := cell.metrics[metric]) is not None]
+                spread = np.std(values, ddof=1) if len(values) > 1 else None
+                row[metric] = [np.mean(values) if values else None, spread]
             costs = {name: [getattr(cell, name) for cell in done] for name in COST}
             row |= {k: np.median(v) for k, v in costs.items() if v and None not in v}
             rows.append(shortened(json.loads(json.dumps(row, default=float))))
