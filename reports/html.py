@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.blocks import Figure, Section, Table
+from reports.language import TAGS, english, say, spoken
 
 PLAIN_JSON_BYTES = 1_000_000
 """A record above this size is embedded compressed, so that the page stays small."""
@@ -28,6 +29,11 @@ Plotly = Literal["inline", "directory", "cdn", "none"]
 CDN = "https://cdn.plot.ly"
 SLIM_HTML_BYTES = 350_000
 """Tables of a page that shares the library are cut to about this size."""
+SEVERITIES = {"info": english("info"), "warning": english("warning"), "serious": english("serious")}
+ROLES = {
+    "worst": english("worst"), "best": english("best"), "highest": english("highest"),
+    "lowest": english("lowest"), "overall": english("overall"), "gap": english("gap"),
+}  # fmt: skip
 ROWS_KEPT = (2000, 400, 150, 60, 30, 15, 8, 4)
 
 
@@ -57,7 +63,7 @@ def html_of(
     page: Page, plotly: Plotly = "inline", record: str | None = None, *, root: str = "",
     feed: str = "",
 ) -> str:  # fmt: skip
-    """The page as HTML; the same page gives the same text.
+    """The page as HTML; the same page in the same language gives the same text.
 
     Parameters
     ----------
@@ -75,7 +81,7 @@ def html_of(
     slim = plotly == "directory"
     sections = trimmed(page.sections, SLIM_HTML_BYTES) if slim else page.sections
     drawn = plotly != "none"
-    text, encoding = _embedded("null" if record else page.text, PLAIN_JSON_BYTES)
+    embedded, encoding = _embedded("null" if record else page.text, PLAIN_JSON_BYTES)
     most = 0 if slim else PLAIN_FIGURES_BYTES
     figures, figures_as = _embedded(_json(_specs(sections) if drawn else {}), most)
     script = _asset("report.js")
@@ -85,8 +91,8 @@ def html_of(
     return _environment().get_template("page.html.j2").render(
         page=page, sections=sections, style=Markup(_asset("style.css")), script=Markup(script),
         plotly=Markup(_packed_plotly()) if inside else "", source=_source(plotly, root),
-        drawn=drawn, allowed=allowed, figures=figures, figures_as=figures_as, record=text,
-        encoding=encoding, link=record, root=root, feed=feed,
+        drawn=drawn, allowed=allowed, figures=figures, figures_as=figures_as, record=embedded,
+        encoding=encoding, link=record, root=root, feed=feed, language=TAGS[spoken()],
     )  # fmt: skip
 
 
@@ -120,7 +126,7 @@ def _shorter(found: Table, rows: int) -> Table:
     missing = len(found.rows) - rows
     if missing <= 0:
         return found
-    told = f"{missing:,} more rows of this table are in the record, and in its CSV."
+    told = say("{n:,} more rows of this table are in the record, and in its CSV.", n=missing)
     more = told if found.more is None else f"{told} {found.more}"
     return replace(found, rows=found.rows[:rows], more=more)
 
@@ -185,10 +191,13 @@ def _hash(script: str) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    found = Environment(
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    # Globals, because a macro that is imported does not see what a page is rendered with.
+    found.globals |= {"say": say, "severities": SEVERITIES, "roles": ROLES}
+    return found
 
 
 def _asset(name: str) -> str:

@@ -110,7 +110,8 @@
     const parts = [...document.querySelectorAll("details.part")];
     const open = parts.some((part) => !part.open);
     parts.forEach((part) => { part.open = open; });
-    byId("unfold").textContent = open ? "Fold all" : "Unfold all";
+    const button = byId("unfold");
+    button.textContent = open ? button.dataset.fold : button.dataset.unfold;
   }
 
   function whenWidthChanges(action) {
@@ -162,7 +163,7 @@
       const [x, y] = [key(a), key(b)];
       if (x === undefined || y === undefined) {
         if (x !== y) return x === undefined ? 1 : -1; // without a number: always last
-        const texts = a.cells[column].textContent.localeCompare(b.cells[column].textContent, "en", { numeric: true });
+        const texts = a.cells[column].textContent.localeCompare(b.cells[column].textContent, document.documentElement.lang, { numeric: true });
         return down ? -texts : texts;
       }
       return down ? y - x : x - y;
@@ -182,7 +183,8 @@
     const apply = () => {
       for (const row of rows) row.hidden = !fields.every((field) => fits(row, field));
       const shown = rows.filter((row) => !row.hidden).length;
-      filters.querySelector("output").textContent = `${shown} of ${rows.length}`;
+      const said = filters.dataset.shown.replace("{shown}", shown).replace("{all}", rows.length);
+      filters.querySelector("output").textContent = said;
     };
     filters.hidden = false;
     filters.addEventListener("input", apply);

@@ -14,6 +14,7 @@ from audit.result import AuditResult
 from reports.card import model_card
 from reports.html import Plotly, html_of, plotly_file
 from reports.kinds import Kind
+from reports.language import Language, speaking
 from reports.markdown import markdown
 from reports.pdf import write_pdf
 from reports.sheet import csv_text
@@ -23,7 +24,13 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def write_formats(
-    kind: Kind, record: Any, source: Path, target: Path, formats: Sequence[str], plotly: Plotly
+    kind: Kind,
+    record: Any,
+    source: Path,
+    target: Path,
+    formats: Sequence[str],
+    plotly: Plotly,
+    language: Language = "en",
 ) -> list[Path]:
     """Write a record beside ``target``, an HTML file's name, and say what was written.
 
@@ -40,6 +47,8 @@ def write_formats(
         Some of ``html, md, csv, card, pdf``.
     plotly : {"inline", "directory", "cdn", "none"}
         See :func:`reports.html.html_of`.
+    language : {"en", "zh"}
+        Of pages, Markdown and model card; tables keep the names of the record.
 
     Raises
     ------
@@ -53,6 +62,13 @@ def write_formats(
     is_model = isinstance(record, AuditResult) and record.task != "data"
     if "card" in formats and not is_model:
         raise InputError("--format card: is made from the audit of a model; leave card out")
+    with speaking(language):
+        return _written(kind, record, source, target, formats, plotly)
+
+
+def _written(
+    kind: Kind, record: Any, source: Path, target: Path, formats: Sequence[str], plotly: Plotly
+) -> list[Path]:
     page = kind.page(record)
     done: list[Path] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,10 @@ def publish(
     url: Annotated[
         str | None, typer.Option(help="Where the site will stand; the feed links there.")
     ] = None,
+    language: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option(help="Of what is published from now on: English or Simplified Chinese."),
+    ] = None,
 ) -> None:
     """Add records to a static site: index, a page each, trends, JSON and an Atom feed.
 
@@ -36,7 +40,8 @@ def publish(
     from reports.site.build import publish as build
 
     check_place(site, "--site")
-    done = build(runs, site, date=date_of(date), release=release, title=title, url=url)
+    done = build(runs, site, date=date_of(date), release=release, title=title, url=url,
+                 language=language)  # fmt: skip
     for entry in done.added:
         typer.echo(str(site / "pages" / f"{entry.id}.html"))
     for one in done.failed:

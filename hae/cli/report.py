@@ -29,6 +29,9 @@ def report(
             "report.html for audit.json, else the record's name.",
         ),
     ] = None,
+    language: Annotated[
+        Literal["en", "zh"], typer.Option(help="Of the page: English or Simplified Chinese.")
+    ] = "en",
     publish_min: PublishMin = None,
 ) -> None:
     """Render any record again, for publication if asked."""
@@ -50,5 +53,5 @@ def report(
             raise InputError(f"--publish-min: is for audits; {record.name} is a {kind.name}")
         found = suppress(found, publish_min)
     formats = [part.strip() for part in format_.split(",") if part.strip()]
-    for path in write_formats(kind, found, record, target, formats, plotly):
+    for path in write_formats(kind, found, record, target, formats, plotly, language):
         typer.echo(str(path))

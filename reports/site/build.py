@@ -11,6 +11,7 @@ from audit.errors import InputError
 from audit.files import write_bytes, write_text
 from reports.html import html_of, plotly_file
 from reports.kinds import KINDS, read_any
+from reports.language import Language, speaking
 from reports.site.feed import atom
 from reports.site.index import index_page, trend_id, trend_page, trends
 from reports.site.record import FILE, Broken, Entry, Site, entry_of
@@ -36,7 +37,7 @@ def records_of(run: Path) -> list[Path]:
 
 def publish(
     runs: Sequence[Path], folder: Path, *, date: str, release: str | None = None,
-    title: str | None = None, url: str | None = None,
+    title: str | None = None, url: str | None = None, language: Language | None = None,
 ) -> Published:  # fmt: skip
     """Add records to a site; what is published already stays byte for byte.
 
@@ -50,8 +51,8 @@ def publish(
         Date of publication, as ``2026-11-22``: records carry no time.
     release : str, optional
         How the runs are called in a trend; by default by the name of their folder.
-    title, url : str, optional
-        Of the site; kept from the last call where not given.
+    title, url, language : str, optional
+        Of the site; kept from the last call where not given. Pages that are there keep theirs.
 
     Returns
     -------
@@ -64,6 +65,15 @@ def publish(
         The folder holds a site of another version.
     """
     site = Site.read(folder)
+    site = site.model_copy(update={"language": language or site.language})
+    with speaking(site.language):
+        return _published(site, runs, folder, date, release, title, url)
+
+
+def _published(
+    site: Site, runs: Sequence[Path], folder: Path, date: str, release: str | None,
+    title: str | None, url: str | None,
+) -> Published:  # fmt: skip
     known = {entry.sha256: entry for entry in site.entries}
     broken = {one.name: one for one in site.broken}
     added: list[Entry] = []
@@ -81,7 +91,7 @@ def publish(
             added.append(entry)
     site = Site(
         title=title or site.title, url=site.url if url is None else url,
-        entries=list(known.values()), broken=list(broken.values()),
+        language=site.language, entries=list(known.values()), broken=list(broken.values()),
     )  # fmt: skip
     write_site(site, folder)
     return Published(site, tuple(added), tuple(failed))

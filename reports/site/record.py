@@ -15,6 +15,7 @@ from audit.rows import Number, Record
 from reports.answer import answers
 from reports.format import combination_label
 from reports.kinds import Kind
+from reports.language import Language
 from reports.lookup import headline, metric_row, range_gap, unit
 
 SCHEMA: Literal["hae-audit/site/1"] = "hae-audit/site/1"
@@ -66,6 +67,7 @@ class Site(Record):
     schema_: Literal["hae-audit/site/1"] = Field(default=SCHEMA, alias="schema")
     title: str = "Audits"
     url: str = ""
+    language: Language = "en"
     entries: list[Entry] = []
     broken: list[Broken] = []
 
