@@ -134,7 +134,7 @@ def _gates(result: AuditResult) -> list[str]:
         row = metric_row(result, "gate_fpr", {}, gate)
         if row is None or row.value is None:
             return []
-        said = f"{gate_words(gate)} {row_estimate(row, unit(result, 'gate_fpr'))}"
+        said = gate_words(gate, row_estimate(row, unit(result, "gate_fpr")))
         wide = [
             gap
             for gap in result.gaps

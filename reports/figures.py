@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from reports.blocks import Spec
 from reports.format import plot_text
+from reports.language import english, say
 
 Role = Literal[
     "plain", "worst", "best", "small", "none", "gap", "inconclusive",
@@ -22,25 +23,25 @@ Role = Literal[
 ]  # fmt: skip
 
 MARKS: dict[Role, tuple[str, str, str]] = {
-    "plain": ("var(--mark-1)", "circle", "group"),
-    "worst": ("var(--mark-2)", "diamond", "worst"),
-    "best": ("var(--mark-3)", "square", "best"),
-    "small": ("var(--mark-4)", "circle-open", "too few persons to be tested"),
-    "gap": ("var(--mark-2)", "diamond", "verdict: gap"),
-    "none": ("var(--mark-3)", "square", "verdict: no material gap"),
-    "inconclusive": ("var(--mark-4)", "circle-open", "verdict: inconclusive"),
-    "confirmed": ("var(--mark-2)", "diamond", "confirmed"),
-    "unconfirmed": ("var(--mark-4)", "circle-open", "not confirmed"),
-    "second_better": ("var(--mark-3)", "square", "second run better"),
-    "first_better": ("var(--mark-2)", "diamond", "first run better"),
-    "equal": ("var(--mark-1)", "circle", "no difference that matters"),
-    "unsettled": ("var(--mark-1)", "circle-open", "not settled"),
-    "narrower": ("var(--mark-3)", "square", "gap narrower"),
-    "wider": ("var(--mark-2)", "diamond", "gap wider"),
-    "better": ("var(--mark-3)", "square", "better than the control"),
-    "worse": ("var(--mark-2)", "diamond", "worse than the control"),
-    "summary": ("var(--ink)", "cross", "over all backbones"),
-    "reversed": ("var(--mark-2)", "triangle-up", "gap reversed"),
+    "plain": ("var(--mark-1)", "circle", english("group")),
+    "worst": ("var(--mark-2)", "diamond", english("worst")),
+    "best": ("var(--mark-3)", "square", english("best")),
+    "small": ("var(--mark-4)", "circle-open", english("too few persons to be tested")),
+    "gap": ("var(--mark-2)", "diamond", english("verdict: gap")),
+    "none": ("var(--mark-3)", "square", english("verdict: no material gap")),
+    "inconclusive": ("var(--mark-4)", "circle-open", english("verdict: inconclusive")),
+    "confirmed": ("var(--mark-2)", "diamond", english("confirmed")),
+    "unconfirmed": ("var(--mark-4)", "circle-open", english("not confirmed")),
+    "second_better": ("var(--mark-3)", "square", english("second run better")),
+    "first_better": ("var(--mark-2)", "diamond", english("first run better")),
+    "equal": ("var(--mark-1)", "circle", english("no difference that matters")),
+    "unsettled": ("var(--mark-1)", "circle-open", english("not settled")),
+    "narrower": ("var(--mark-3)", "square", english("gap narrower")),
+    "wider": ("var(--mark-2)", "diamond", english("gap wider")),
+    "better": ("var(--mark-3)", "square", english("better than the control")),
+    "worse": ("var(--mark-2)", "diamond", english("worse than the control")),
+    "summary": ("var(--ink)", "cross", english("over all backbones")),
+    "reversed": ("var(--mark-2)", "triangle-up", english("gap reversed")),
 }
 
 MODES = {"both": "lines+markers", "line": "lines", "points": "markers"}
@@ -146,7 +147,7 @@ def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
     colour, symbol, name = MARKS[role]
     shown = [(y, m, m.value) for y, m in rows if m.value is not None]
     return {
-        "type": "scatter", "mode": "markers", "name": name,
+        "type": "scatter", "mode": "markers", "name": say(name),
         "x": [value for _, _, value in shown], "y": [y for y, _, _ in shown],
         "marker": {
             "color": colour, "symbol": symbol, "size": 10, "line": {"width": 1.5, "color": colour},

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from audit.notes import NOTES
 from audit.rows import Group, MetricRow
+from reports.language import english, say
 
 EM_DASH = "—"
-UNKNOWN = "unknown"
-EVERYONE = "everyone"
+UNKNOWN = english("unknown")
+EVERYONE = english("everyone")
 
 METRIC_TITLES = {
-    "mae": "mean absolute error",
-    "bias": "mean signed error",
-    "rmse": "root mean squared error",
-    "median_ae": "median absolute error",
-    "p90_ae": "90th percentile of the absolute error",
-    "cs5": "share with an error of at most 5 years",
-    "within_band_accuracy": "share within the known age band",
-    "band_distance": "distance to the known age band",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "representation_ratio": "share over that in the reference",
+    "mae": english("mean absolute error"),
+    "bias": english("mean signed error"),
+    "rmse": english("root mean squared error"),
+    "median_ae": english("median absolute error"),
+    "p90_ae": english("90th percentile of the absolute error"),
+    "cs5": english("share with an error of at most 5 years"),
+    "within_band_accuracy": english("share within the known age band"),
+    "band_distance": english("distance to the known age band"),
+    "accuracy": english("accuracy"),
+    "balanced_accuracy": english("balanced accuracy"),
+    "macro_f1": english("macro F1"),
+    "representation_ratio": english("share over that in the reference"),
 }
 
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -54,13 +55,61 @@ def count(n: int | float | None) -> str:
 
 
 def plural(n: int | None, one: str, many: str | None = None) -> str:
-    """``1 face``, ``2 faces``, ``2 people``."""
+    """``plural(2, english("{n} slice"), english("{n} slices"))`` is ``2 slices``."""
+    if "{n}" in one:
+        return say(one if n == 1 else many or one, n=count(n))
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def faces(n: int | None) -> str:
+    """``1 face``, ``2 faces``."""
+    return plural(n, english("{n} face"), english("{n} faces"))
+
+
+def people(n: int | None) -> str:
+    """``1 person``, ``2 people``."""
+    return plural(n, english("{n} person"), english("{n} people"))
+
+
+def persons(n: int | None) -> str:
+    """``1 person``, ``2 persons``: of a rule, where ``people`` are those who are there."""
+    return plural(n, english("{n} person"), english("{n} persons"))
 
 
 def listed(names: Sequence[str]) -> str:
     """``age, gender and race``."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    if len(names) < 2:
+        return "".join(names)
+    return say("{some} and {last}", some=commas(names[:-1]), last=names[-1])
+
+
+def commas(names: Iterable[str]) -> str:
+    """``age, gender, race``."""
+    return say(", ").join(names)
+
+
+def semicolons(parts: Iterable[str]) -> str:
+    """Clauses side by side: ``female 5.1; male 4.9``."""
+    return say("; ").join(parts)
+
+
+def beside(*clauses: str) -> str:
+    """The clauses that are not empty, with commas: ``highest, 5.1 [4.9, 5.3], 300 people``."""
+    shown = [clause for clause in clauses if clause]
+    text = shown[0] if shown else ""
+    for clause in shown[1:]:
+        text = say("{first}, {then}", first=text, then=clause)
+    return text
+
+
+def bracketed(text: str, detail: str) -> str:
+    """``text (detail)``, or the text alone."""
+    return say("{text} ({detail})", text=text, detail=detail) if detail else text
+
+
+def capital(text: str) -> str:
+    """The text as the start of a line."""
+    return text[:1].upper() + text[1:]
 
 
 def interval(low: float | None, high: float | None, unit: str = "") -> str:
@@ -90,8 +139,8 @@ def note_words(note: str | None) -> str:
     parts = []
     for part in note.split("; ") if note else ():
         code, _, detail = part.partition(":")
-        parts.append(NOTES[code] + (f" ({plain(detail.strip())})" if detail.strip() else ""))
-    return "; ".join(parts)
+        parts.append(bracketed(say(NOTES[code]), plain(detail.strip())))
+    return semicolons(parts)
 
 
 def without_margin(note: str | None) -> str | None:
@@ -120,33 +169,46 @@ def plain(text: str) -> str:
 def group_value(value: str | None) -> str:
     """The value of one attribute; an empty cell of the table is unknown."""
     if value is None:
-        return UNKNOWN
-    return plain(value) or "(blank)"
+        return say(UNKNOWN)
+    return plain(value) or say("(blank)")
 
 
 def group_label(group: Group) -> str:
     """``female · Black``; the group of no attribute is everyone."""
-    return " · ".join(group_value(value) for value in group.values()) or EVERYONE
+    return " · ".join(group_value(value) for value in group.values()) or say(EVERYONE)
 
 
 def combination_label(attributes: list[str] | tuple[str, ...]) -> str:
     """``gender × race``."""
-    return " × ".join(plain(name) or "(no name)" for name in attributes)
+    return " × ".join(plain(name) or say("(no name)") for name in attributes)
 
 
 def metric_label(metric: str, class_: str | None = None) -> str:
     """The metric's name as written in the record, with its class where it has one."""
-    return plain(metric) if class_ is None else f"{plain(metric)} ({plain(class_)})"
+    if class_ is None:
+        return plain(metric)
+    return say("{text} ({detail})", text=plain(metric), detail=plain(class_))
 
 
 def metric_title(metric: str) -> str:
     """The metric's name in words, where it has one."""
-    return METRIC_TITLES.get(metric, plain(metric))
+    title = METRIC_TITLES.get(metric)
+    return plain(metric) if title is None else say(title)
 
 
 def unit_word(unit: str) -> str:
     """The unit to print after a value: years are named, rates speak for themselves."""
-    return "years" if unit == "years" else ""
+    return say("years") if unit == "years" else ""
+
+
+def unit_name(unit: str) -> str:
+    """The unit in words, for axes and tables: ``years``, ``share``."""
+    return plain(say(unit))
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A number with its unit: ``0.73 years``, ``0.731``."""
+    return " ".join(filter(None, (number(value, unit), unit_word(unit))))
 
 
 def row_estimate(row: MetricRow, unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
-from reports.figures import MARKS, forest, lines
+from reports.figures import forest, lines
 from reports.format import count, group_value, plain, row_estimate
 from reports.lookup import groups_in_order, metric_row, unit
 from reports.sections import challenge
@@ -98,9 +98,11 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
     if not drawn:
         return [found]
     panels = []
+    hollow = False
     for metric, side in SIDES:
         rows = [metric_row(result, metric, group, gate) for group in groups[:MAX_MARKS]]
         marks = [row_mark(result, row, unit(result, metric)) for row in rows if row is not None]
+        hollow |= any(mark.role == "small" and mark.value is not None for mark in marks)
         whole = metric_row(result, metric, {}, gate)
         spec, height = forest(
             marks, axis=f"share {side}", right="faces", reference=whole.value if whole else None,
@@ -109,7 +111,7 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
         alt = f"{title}, {side}. {'; '.join(mark.hover for mark in marks[:12])}."
         panels.append(Panel(f"{id}-{metric[5:]}", side.capitalize(), alt, spec, height))
     caption = f"Shares with {level_words(result)} intervals."
-    if any(trace["name"] == MARKS["small"][2] for p in panels for trace in p.spec["data"][:-1]):
+    if hollow:
         caption += f" Hollow: fewer than {result.spec.min_n} persons, not tested."
     if len(groups) > MAX_MARKS:
         caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."

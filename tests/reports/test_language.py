@@ -11,6 +11,7 @@ from string import Formatter
 import pytest
 
 import reports
+from audit.notes import NOTES, WARNING_CODES
 from reports.language import LANGUAGES, catalogue_of, say, speaking, spoken
 
 SOURCE = Path(reports.__file__).parent
@@ -22,7 +23,7 @@ def _called(call: ast.Call) -> bool:
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """Every sentence given to ``say`` or ``english`` in the source, and its place."""
+    """Every sentence given to ``say`` or ``english``, those of closed lists, and their places."""
     for path in sorted(SOURCE.rglob("*.py")):
         if path.name == "language.py":
             continue
@@ -35,6 +36,9 @@ def sentences() -> Iterator[tuple[str, str]]:
     for path in sorted((SOURCE / "templates").iterdir()):
         for found in re.finditer(r'say\("([^"]+)"', path.read_text(encoding="utf-8")):
             yield found[1], path.name
+
+    for words in (*NOTES.values(), *WARNING_CODES.values()):
+        yield words, "audit/notes.py"
 
 
 def places(sentence: str) -> set[str | None]:
