@@ -105,6 +105,7 @@ class BackboneConfig(Strict):
     ``bcnn``'s compact form; 0 is the full one. Of ``tnet``: ``base``, side in pixels of all that
     the network inside sees (half the input); ``grid`` x ``grid`` places, windows of ``overlap`` of
     the side; how many ``locations`` are looked at, at each level; ``policy`` of training.
+    ``hourglass`` is a network of its own: ``stacks``, ``parts`` (8), ``width`` (128).
     """
 
     name: str = "resnet50"
@@ -120,6 +121,8 @@ class BackboneConfig(Strict):
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.34
     locations: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)] = (3,)
     policy: Literal["gumbel_topk", "topk"] = "gumbel_topk"
+    stacks: Annotated[int, Field(ge=1, le=8)] = 2
+    parts: Annotated[int, Field(ge=2, le=64)] | None = None
 
     @model_validator(mode="after")
     def _placed(self) -> BackboneConfig:

@@ -24,6 +24,7 @@ from torch.nn import functional
 from audit.errors import InputError
 from hae.backbones.attended import Attended, Judge, gates
 from hae.backbones.bcnn import BilinearPooling
+from hae.backbones.hourglass import Hourglass
 from hae.backbones.resattn import ResidualAttention
 from hae.backbones.state import read_state
 from hae.backbones.stn import SpatialTransformer
@@ -245,10 +246,10 @@ class Backbone(nn.Module):
             return Attended(features, regions, maps)
 
     def losses(self, attended: Attended, judge: Judge) -> dict[str, Tensor]:
-        """Weighted terms of the loss that looking has, by name."""
+        """Weighted terms of the loss that looking has, by name; aggregators have such names too."""
         terms = {name: value.mean() for name, value in attended.penalties.items()}
         own: dict[str, Tensor] = self.network.losses(attended, judge)  # type: ignore[operator]
-        return terms | own
+        return {f"backbone_{name}": value for name, value in (terms | own).items()}
 
     def part_of(self, init: str) -> nn.Module:
         """The part that first weights are of: the network inside, unless a file holds the whole."""
@@ -291,6 +292,8 @@ def _create(settings: BackboneConfig, size: int) -> nn.Module:
     if settings.name in FAMILIES:
         inner = Backbone(name, size=settings.inner_size(size))
         return FAMILIES[settings.name](inner, settings, size)
+    if settings.name in ALONE:
+        return ALONE[settings.name](settings, size)
     if settings.name == "cbam":
         return _cbam(name)
     if name in OWN:
@@ -309,6 +312,10 @@ FAMILIES: dict[str, Callable[[Backbone, BackboneConfig, int], nn.Module]] = {
     "tnet": TNet,
 }
 """What works around a network, from that, the config and the side of the input."""
+ALONE: dict[str, Callable[[BackboneConfig, int], nn.Module]] = {
+    "hourglass": Hourglass,
+}
+"""What attends and works around no network, from the config and the side of the input."""
 
 
 def _cbam(name: str) -> nn.Module:
@@ -333,13 +340,14 @@ def check_known(settings: BackboneConfig) -> None:
         Neither this package nor timm has such a network.
     """
     name = settings.of or settings.name
-    if name not in OWN and not timm.is_model(name):
+    alone = ALONE if settings.of is None else ()
+    if name not in OWN and name not in alone and not timm.is_model(name):
         raise InputError(
             f"backbone {name!r}: timm has no such network; {_near(name)}; of this package are "
-            f"{', '.join(sorted(OWN))}, and around a network (of) {', '.join(AROUND)}"
+            f"{', '.join(sorted([*OWN, *ALONE]))}, and around a network (of) {', '.join(AROUND)}"
         )
 
 
 def _near(name: str) -> str:
-    near = difflib.get_close_matches(name, [*OWN, *AROUND, *timm.list_models()], n=4)
+    near = difflib.get_close_matches(name, [*OWN, *ALONE, *AROUND, *timm.list_models()], n=4)
     return f"near names: {', '.join(near)}" if near else "timm.list_models() lists them"

@@ -18,11 +18,14 @@ WIDTH = 2048
 
 
 class Unit(nn.Module):
-    """x + W3 f(W2 f(W1 f(x))), f = ReLU(BatchNorm); where sizes change W0 f(x) + ..."""
+    """x + W3 f(W2 f(W1 f(x))), f = ReLU(BatchNorm); where sizes change W0 f(x) + ...
 
-    def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
+    Inside there are ``squeeze`` times fewer channels than at its end.
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1, squeeze: int = 4) -> None:
         super().__init__()
-        inner = c_out // 4
+        inner = c_out // squeeze
         self.before = nn.Sequential(nn.BatchNorm2d(c_in), nn.ReLU())
         self.body = nn.Sequential(
             nn.Conv2d(c_in, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),

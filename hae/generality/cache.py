@@ -18,6 +18,7 @@ def described(config: RunConfig, weights: Path | None) -> dict[str, object]:
     ``weights``: the file of the backbone's; None: those that the config names.
     """
     model = config.model
+    identity = model.backbone.identity
     views = model.views.model_dump(mode="json")
     views.pop("k")
     return {
@@ -26,7 +27,7 @@ def described(config: RunConfig, weights: Path | None) -> dict[str, object]:
         "views": views | {"stored": config.embed_views, "seed": config.seed_of_views},
         "crop": {"size": model.size, "keep": model.keep},
         "normalisation": [list(model.mean), list(model.std)],
-        **({"settings": model.backbone.identity} if model.backbone.of else {}),
+        **({"settings": identity} if identity != model.backbone.name else {}),
     }
 
 

@@ -28,6 +28,7 @@ FAMILIES: list[dict[str, Any]] = [
     {"name": "stn", "of": "small_resnet"},
     {"name": "bcnn", "of": "small_resnet", "width": 8},
     {"name": "tnet", "of": "small_resnet", "grid": 3, "overlap": 0.5, "locations": [2]},
+    {"name": "hourglass", "width": 8, "parts": 3},
 ]
 
 
@@ -69,6 +70,13 @@ def test_every_family_learns_ages(backbone: dict[str, Any], aggregator: str) -> 
 
 def terms_of_head(model: AgeModel, output: Any) -> Tensor:
     return model.head.losses(output.raw, TARGET.repeat(output.groups))["total"]
+
+
+def test_no_term_of_a_backbone_hides_one_of_an_aggregator() -> None:
+    torch.manual_seed(0)
+    model = AgeModel(config(FAMILIES[2], "sat_hard"))
+    terms = model.losses(model(faces(2), faces(1)), TARGET)
+    assert {"policy", "backbone_policy"} <= set(terms)
 
 
 @pytest.mark.parametrize("aggregate", [False, True])
