@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from audit.result import AuditResult
 from audit.rows import Gap, Group, RangeGap
 from reports.format import (
+    amount,
+    bracketed,
     combination_label,
     group_label,
     listed,
@@ -18,24 +20,31 @@ from reports.format import (
     number,
     plain,
     row_estimate,
-    unit_word,
+    sentences,
 )
+from reports.language import english, say
 from reports.lookup import better, defined_by_age, headline, metric_row, range_gap, unit
 from reports.on_equal_terms import adjusted, ends_words, oriented, stays
 from reports.words import gate_words, margin_words
 
 MAX_LEADING = 2
 """So many gaps get a sentence of their own; the table beside them has all."""
+_QUESTIONS = {
+    "age": english("How well are ages estimated?"),
+    "expression": english("How well are expressions recognised?"),
+}
+_WHATEVER = {
+    "age": english("Are ages estimated equally well whatever the {names}?"),
+    "expression": english("Are expressions recognised equally well whatever the {names}?"),
+}
 
 
 def question(result: AuditResult) -> str:
     """What the audit asks, in its own terms."""
-    what = {"age": "ages estimated", "expression": "expressions recognised"}[result.task]
     names = list(dict.fromkeys(name for group in result.spec.combinations for name in group))
     if not names:
-        return f"How well are {what}?"
-    said = listed([plain(name) for name in names])
-    return f"Are {what} equally well whatever the {said}?"
+        return say(_QUESTIONS[result.task])
+    return say(_WHATEVER[result.task], names=listed([plain(name) for name in names]))
 
 
 def answers(result: AuditResult) -> tuple[str, ...]:
@@ -46,7 +55,7 @@ def answers(result: AuditResult) -> tuple[str, ...]:
     """
     metric = headline(result)
     if metric is None:
-        return ("No metric has a value in this record. The section “Not tested” says why.",)
+        return (say("No metric has a value in this record. The section “Not tested” says why."),)
     found = {tuple(names): range_gap(result, metric, names) for names in result.spec.combinations}
     rows = {k: gap for k, gap in found.items() if gap is not None and gap.value is not None}
     own = [gap for names, gap in rows.items() if not defined_by_age(result, names)]
@@ -56,9 +65,9 @@ def answers(result: AuditResult) -> tuple[str, ...]:
         _of_age(result, gap) for gap in sorted(of_age, key=lambda gap: len(gap.attributes))[:1]
     ]
     if not rows:
-        said.append("No difference between groups could be computed; the table says why.")
+        said.append(say("No difference between groups could be computed; the table says why."))
     elif all(gap.margin is None for gap in rows.values()):
-        said.append("No margin was stated, so whether a difference matters is not judged.")
+        said.append(say("No margin was stated, so whether a difference matters is not judged."))
     return (*said, *_gates(result))
 
 
@@ -67,7 +76,7 @@ def _leading(result: AuditResult, gaps: Sequence[RangeGap]) -> list[str]:
     told.sort(key=lambda g: (g.verdict != "gap", len(g.attributes), -(g.value or 0.0)))
     said = [_gap(result, gap) for gap in told[:MAX_LEADING]]
     if rest := told[MAX_LEADING:]:
-        said.append(f"There is also a difference {_by(rest)}: the table has it.")
+        said.append(say("There is also a difference {by}: the table has it.", by=_by(rest)))
     return said
 
 
@@ -79,8 +88,12 @@ def _settled(result: AuditResult, gaps: Sequence[RangeGap]) -> list[str]:
     rows = [gap for gap in gaps if gap.verdict == "no material gap"]
     if not rows:
         return []
-    margin = margin_words(rows[0], unit(result, rows[0].metric))
-    return [f"No material gap {_by(rows)}: the 90 % interval is inside the margin of {margin}."]
+    return [
+        say(
+            "No material gap {by}: the 90 % interval is inside the margin of {margin}.",
+            by=_by(rows), margin=margin_words(rows[0], unit(result, rows[0].metric)),
+        )
+    ]  # fmt: skip
 
 
 def _open(result: AuditResult, gaps: Sequence[RangeGap]) -> list[str]:
@@ -89,43 +102,58 @@ def _open(result: AuditResult, gaps: Sequence[RangeGap]) -> list[str]:
         return []
     if any(row.verdict for row in rows):
         margin = margin_words(rows[0], unit(result, rows[0].metric))
-        return [f"Inconclusive {_by(rows)}: neither outside nor inside the margin of {margin}."]
-    return [f"Inconclusive {_by(rows)}: a difference is neither shown nor ruled out."]
+        words = english("Inconclusive {by}: neither outside nor inside the margin of {margin}.")
+        return [say(words, by=_by(rows), margin=margin)]
+    return [say("Inconclusive {by}: a difference is neither shown nor ruled out.", by=_by(rows))]
 
 
 def _gap(result: AuditResult, gap: RangeGap) -> str:
     """The largest gap of one combination, what its verdict is, and what stays on equal terms."""
-    first = f"{_amount(result, gap)}{_verdict(result, gap)}."
+    first = _finding(result, gap)
     row = adjusted(result, gap)
-    return first if row is None else f"{first} {stays(result, gap, oriented(result, row, gap))}"
+    return (
+        first if row is None else sentences(first, stays(result, gap, oriented(result, row, gap)))
+    )
 
 
 def _amount(result: AuditResult, gap: RangeGap) -> str:
     """``By sex: ages of A are estimated 0.73 years worse than those of B (95 % ...)``."""
     u = unit(result, gap.metric)
-    size = " ".join(filter(None, (number(gap.value, u), unit_word(u))))
-    ends = ends_words(result, gap, u)
-    title = metric_title(gap.metric)
-    start = f"By {combination_label(gap.attributes)}: "
+    names, size = combination_label(gap.attributes), amount(gap.value, u)
+    title, ends = metric_title(gap.metric), ends_words(result, gap, u)
     if gap.a is None or gap.b is None:
-        return f"{start}groups differ by {size} in {title}{ends}"
+        words = english("By {names}: groups differ by {size} in {metric}")
+        return bracketed(say(words, names=names, size=size, metric=title), ends)
     a, b = _quoted(gap.a), _quoted(gap.b)
     if gap.metric == "mae":
-        return f"{start}ages of {a} are estimated {size} worse than those of {b}{ends}"
+        words = english("By {names}: ages of {a} are estimated {size} worse than those of {b}")
+        return bracketed(say(words, names=names, a=a, size=size, b=b), ends)
     lower = gap.kind == "worst_minus_best" and better(result, gap.metric) == "higher"
-    word = "lower" if lower else "higher"
-    return f"{start}{title} is {size} {word} for {a} than for {b}{ends}"
+    words = (
+        english("By {names}: {metric} is {size} lower for {a} than for {b}")
+        if lower
+        else english("By {names}: {metric} is {size} higher for {a} than for {b}")
+    )
+    return bracketed(say(words, names=names, metric=title, size=size, a=a, b=b), ends)
 
 
-def _verdict(result: AuditResult, gap: Gap) -> str:
+def _finding(result: AuditResult, gap: RangeGap) -> str:
+    """The sentence of one gap, with its verdict."""
     if gap.verdict != "gap":
-        return ""
-    return f", a gap beyond the margin of {margin_words(gap, unit(result, gap.metric))}"
+        return say("{finding}.", finding=_amount(result, gap))
+    return say(
+        "{finding}, a gap beyond the margin of {margin}.",
+        finding=_amount(result, gap), margin=margin_words(gap, unit(result, gap.metric)),
+    )  # fmt: skip
 
 
 def _of_age(result: AuditResult, gap: RangeGap) -> str:
-    ends = _verdict(result, gap) if _is_told(gap) else ", inconclusive"
-    return f"{_amount(result, gap)}{ends}. Groups of age: partly regression to the mean."
+    found = (
+        _finding(result, gap)
+        if _is_told(gap)
+        else say("{finding}, inconclusive.", finding=_amount(result, gap))
+    )
+    return sentences(found, say("Groups of age: partly regression to the mean."))
 
 
 def _gates(result: AuditResult) -> list[str]:
@@ -144,17 +172,19 @@ def _gates(result: AuditResult) -> list[str]:
             and not defined_by_age(result, gap.attributes)
         ]
         if not wide:
-            return [f"{said}; no difference between groups is shown in it."]
+            return [say("{share}; no difference between groups is shown in it.", share=said)]
         gap = max(wide, key=lambda found: (found.verdict == "gap", found.value or 0.0))
-        more = f"{_quoted(gap.a or {})} {number(gap.value)} more than {_quoted(gap.b or {})}"
-        return [
-            f"{said}; by {combination_label(gap.attributes)} {more}{ends_words(result, gap, '')}."
-        ]
+        more = say(
+            "{share}; by {names} {a} {size} more than {b}",
+            share=said, names=combination_label(gap.attributes), size=number(gap.value),
+            a=_quoted(gap.a or {}), b=_quoted(gap.b or {}),
+        )  # fmt: skip
+        return [say("{finding}.", finding=bracketed(more, ends_words(result, gap, "")))]
     return []
 
 
 def _by(gaps: Sequence[Gap]) -> str:
-    return "by " + listed([combination_label(gap.attributes) for gap in gaps])
+    return say("by {names}", names=listed([combination_label(gap.attributes) for gap in gaps]))
 
 
 def _quoted(group: Group) -> str:

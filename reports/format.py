@@ -102,6 +102,15 @@ def beside(*clauses: str) -> str:
     return text
 
 
+def sentences(*parts: str) -> str:
+    """Whole sentences one after the other; empty ones are left out."""
+    shown = [part for part in parts if part]
+    text = shown[0] if shown else ""
+    for part in shown[1:]:
+        text = say("{first} {then}", first=text, then=part)
+    return text
+
+
 def bracketed(text: str, detail: str) -> str:
     """``text (detail)``, or the text alone."""
     return say("{text} ({detail})", text=text, detail=detail) if detail else text

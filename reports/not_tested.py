@@ -5,14 +5,19 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import MetricRow
 from reports.format import (
+    beside,
     combination_label,
+    commas,
     count,
     group_label,
     metric_title,
     note_words,
-    plural,
+    people,
+    persons,
+    semicolons,
     without_margin,
 )
+from reports.language import say
 from reports.lookup import headline, is_small, range_gap
 
 MAX_NAMES = 3
@@ -35,23 +40,26 @@ def _groups(result: AuditResult, metric: str | None) -> list[str]:
         where = combination_label(list(row.group))
         totals[where] = totals.get(where, 0) + 1
         if row.value is None:
-            found.setdefault((where, note_words(row.note) or "no value"), []).append(row)
+            found.setdefault((where, note_words(row.note) or say("no value")), []).append(row)
         elif is_small(result, row):
-            few = f"fewer than {plural(result.spec.min_n, 'person')}, shown but not tested"
+            few = say(
+                "fewer than {people}, shown but not tested", people=persons(result.spec.min_n)
+            )
             found.setdefault((where, few), []).append(row)
     return [
-        f"{len(rows)} of {totals[where]} groups by {where}: {why} ({_named(rows)})."
+        say(
+            "{n} of {all} groups by {names}: {why} ({groups}).",
+            n=len(rows), all=totals[where], names=where, why=why, groups=_named(rows),
+        )
         for (where, why), rows in found.items()
-    ]
+    ]  # fmt: skip
 
 
 def _named(rows: list[MetricRow]) -> str:
-    names = [
-        f"{group_label(row.group)}, {plural(row.n_subjects, 'person', 'people')}"
-        for row in rows[:MAX_NAMES]
-    ]
+    names = [beside(group_label(row.group), people(row.n_subjects)) for row in rows[:MAX_NAMES]]
     rest = len(rows) - MAX_NAMES
-    return "; ".join(names) + (f"; and {count(rest)} more" if rest > 0 else "")
+    named = semicolons(names)
+    return say("{some}; and {n} more", some=named, n=count(rest)) if rest > 0 else named
 
 
 def _attributes(result: AuditResult, metric: str | None) -> list[str]:
@@ -59,10 +67,13 @@ def _attributes(result: AuditResult, metric: str | None) -> list[str]:
     for names in result.spec.combinations:
         gap = range_gap(result, metric, names) if metric else None
         if gap is None or gap.value is None:
-            why = note_words(without_margin(gap.note)) if gap else "no such row in the record"
+            why = note_words(without_margin(gap.note)) if gap else say("no such row in the record")
             said.append(
-                f"By {combination_label(names)}: no comparison, {why or 'no reason given'}."
-            )
+                say(
+                    "By {names}: no comparison, {why}.",
+                    names=combination_label(names), why=why or say("no reason given"),
+                )
+            )  # fmt: skip
     return said
 
 
@@ -71,12 +82,14 @@ def _metrics(result: AuditResult) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     for row in result.metrics:
         if not row.group and row.value is None:
-            why = note_words(row.note) or "no reason given"
+            why = note_words(row.note) or say("no reason given")
             found.setdefault(why, {})[metric_title(row.metric)] = None
     said = []
     for why, metrics in found.items():
         names = list(metrics)
         rest = len(names) - MAX_NAMES
-        more = f" and {count(rest)} more" if rest > 0 else ""
-        said.append(f"{', '.join(names[:MAX_NAMES])}{more}: {why}.")
+        named = commas(names[:MAX_NAMES])
+        if rest > 0:
+            named = say("{some} and {n} more", some=named, n=count(rest))
+        said.append(say("{name}: {text}.", name=named, text=why))
     return said

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from audit.result import AuditResult
 from audit.rows import AdjustedGap, Gap, RangeGap
-from reports.format import listed, note_codes, note_words, number, plain, unit_word, without_margin
+from reports.format import (
+    amount,
+    bracketed,
+    capital,
+    listed,
+    note_codes,
+    note_words,
+    number,
+    plain,
+    without_margin,
+)
+from reports.language import say
 from reports.lookup import better, unit
 from reports.words import level_words
 
@@ -40,34 +51,45 @@ def oriented(result: AuditResult, row: AdjustedGap, gap: RangeGap) -> AdjustedGa
 
 def stays(result: AuditResult, gap: RangeGap, row: AdjustedGap) -> str:
     """What is left on equal terms, by the verdict of the adjusted row."""
-    terms = listed([plain(name) for name in row.adjusts_for]) or "what groups are made of"
-    how = "after adjusting for" if row.kind == "adjusted_difference" else "at the same mix of"
-    done = f"{how} {terms}"
-    start = f"{done[:1].upper()}{done[1:]}"
+    terms = listed([plain(name) for name in row.adjusts_for]) or say("what groups are made of")
+    done = (
+        say("after adjusting for {terms}", terms=terms)
+        if row.kind == "adjusted_difference"
+        else say("at the same mix of {terms}", terms=terms)
+    )
+    start = capital(done)
     u = unit(result, row.metric)
-    size = " ".join(filter(None, (number(row.value, u), unit_word(u)))) + ends_words(result, row, u)
+    size = bracketed(amount(row.value, u), ends_words(result, row, u))
     same = (row.value or 0.0) > 0
     if row.verdict == "gap" and not same:
-        return f"The gap is turned round {done}: {size}."
+        return say("The gap is turned round {equal}: {size}.", equal=done, size=size)
+    if row.verdict == "gap" and gap.verdict == "gap":
+        return say("The gap stays {equal}: {size}.", equal=done, size=size)
     if row.verdict == "gap":
-        stays = "stays" if gap.verdict == "gap" else "is there"
-        return f"The gap {stays} {done}: {size}."
+        return say("The gap is there {equal}: {size}.", equal=done, size=size)
     if row.verdict == "no material gap":
-        return f"{start} no material gap remains: {size}."
+        return say("{equal} no material gap remains: {size}.", equal=start, size=size)
     if "below_min_n" in note_codes(row.note):
-        return f"{start} it is {size}, not tested: {note_words(without_margin(row.note))}."
+        why = note_words(without_margin(row.note))
+        return say("{equal} it is {size}, not tested: {why}.", equal=start, size=size, why=why)
     if row.verdict == "inconclusive":
-        return f"{start} it is {size}: inconclusive."
+        return say("{equal} it is {size}: inconclusive.", equal=start, size=size)
     if row.low is None or row.high is None:
-        return f"{start} it is {size}."
+        return say("{equal} it is {size}.", equal=start, size=size)
     if row.low <= 0 <= row.high:
-        return f"{start} it is {size}: the interval includes 0."
-    side = "still excludes 0" if same else "excludes 0 on the other side"
-    return f"{start} it is {size}: the interval {side}."
+        return say("{equal} it is {size}: the interval includes 0.", equal=start, size=size)
+    if same:
+        return say("{equal} it is {size}: the interval still excludes 0.", equal=start, size=size)
+    return say(
+        "{equal} it is {size}: the interval excludes 0 on the other side.", equal=start, size=size
+    )
 
 
 def ends_words(result: AuditResult, gap: Gap, u: str) -> str:
-    """``(95 % interval 0.60 to 0.89)`` with a space before it, or nothing."""
+    """``95 % interval 0.60 to 0.89``, or nothing."""
     if gap.low is None or gap.high is None:
         return ""
-    return f" ({level_words(result)} interval {number(gap.low, u)} to {number(gap.high, u)})"
+    return say(
+        "{level} interval {low} to {high}",
+        level=level_words(result), low=number(gap.low, u), high=number(gap.high, u),
+    )  # fmt: skip

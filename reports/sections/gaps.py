@@ -9,6 +9,8 @@ from audit.rows import AdjustedGap, AggregateGap, Gap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (
+    beside,
+    bracketed,
     combination_label,
     count,
     estimate,
@@ -19,10 +21,13 @@ from reports.format import (
     note_codes,
     number,
     p_value,
-    plain,
+    semicolons,
+    sentences,
+    unit_name,
 )
+from reports.language import english, say
 from reports.lookup import defined_by_age, gaps_of, headline, unit
-from reports.words import REGRESSION, by, level_words, mark_of
+from reports.words import REGRESSION, by, level_words, mark_of, verdict_label
 
 MAX_ROWS = 2000
 MAX_MARKS = 30
@@ -33,7 +38,14 @@ _ROLES: dict[str | None, Role] = {
     "inconclusive": "inconclusive",
     None: "plain",
 }
-_READING = (
+KINDS = {
+    "difference": english("difference"),
+    "ratio": english("ratio"),
+    "vs_rest": english("vs rest"),
+    "worst_minus_best": english("worst minus best"),
+    "max_minus_min": english("max minus min"),
+}
+_READING = english(
     "A difference is the value of the first group minus that of the second. p is the inversion of "
     "the interval beside the value; p adjusted and the interval for the family hold for all "
     "differences of the family together, and a gap is what lies wholly outside the margin with the "
@@ -46,7 +58,7 @@ def build(result: AuditResult) -> Section | None:
     metric = headline(result)
     if metric is None or not result.gaps:
         return None
-    blocks: list[Block] = [Prose((_READING,))]
+    blocks: list[Block] = [Prose((say(_READING),))]
     left = MAX_ROWS
     for i, names in enumerate(result.spec.combinations):
         found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
@@ -55,11 +67,11 @@ def build(result: AuditResult) -> Section | None:
         if not rows:
             continue
         blocks.append(Heading(f"gaps-{i}", by(names)))
-        blocks += [Prose((REGRESSION,))] if defined_by_age(result, names) else []
+        blocks += [Prose((say(REGRESSION),))] if defined_by_age(result, names) else []
         blocks += _figures(result, list(names), metric, f"gaps-{i}")
         blocks.append(_table(result, rows, list(names), f"gaps-{i}-all", left))
         left = max(left - len(rows), 0)
-    return Section("gaps", "Differences", tuple(blocks))
+    return Section("gaps", say("Differences"), tuple(blocks))
 
 
 def _figures(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
@@ -81,28 +93,48 @@ def _figure(
     widest = sorted(gaps, key=lambda gap: (_untested(gap), -abs(gap.value or 0.0)))
     drawn = [gap for gap in widest if gap.value is not None][:MAX_MARKS]
     margin = next((gap.margin for gap in drawn if gap.margin is not None), None)
-    axis = f"difference in {metric_title(metric)}" + (f", {plain(u)}" if u else "")
     spec, height = forest(
-        [_mark(gap, u) for gap in drawn], axis=axis, right="people", reference=0.0,
-        reference_label="no difference", band=margin,
+        [_mark(gap, u) for gap in drawn], axis=difference_axis(metric, u), right=say("people"),
+        reference=0.0, reference_label=say("no difference"), band=margin,
     )  # fmt: skip
-    what = "pairs of groups" if kind == "difference" else "each group against all others"
-    title = f"Differences in {metric_title(metric)} {by(names)}: {what}"
-    caption = f"The first group minus the second, with its {level_words(result)} interval."
+    words = (
+        english("Differences in {metric} {by}: pairs of groups")
+        if kind == "difference"
+        else english("Differences in {metric} {by}: each group against all others")
+    )
+    title = say(words, metric=metric_title(metric), by=by(names))
+    caption = say(
+        "The first group minus the second, with its {level} interval.", level=level_words(result)
+    )
     if margin is not None:
-        caption += f" The shaded band is the stated margin of ±{number(margin, u)}."
+        caption = sentences(caption, margin_band(margin, u))
     if len(drawn) < len(gaps):
-        caption += f" Drawn are {len(drawn)} of {len(gaps)}: tested ones first, then by width."
+        words = english("Drawn are {n} of {all}: tested ones first, then by width.")
+        caption = sentences(caption, say(words, n=len(drawn), all=len(gaps)))
     if any(_untested(gap) for gap in drawn):
-        caption += f" Hollow: fewer than {result.spec.min_n} persons on a side, not tested."
-    said = "; ".join(f"{_sides(g)} {estimate(g.value, g.low, g.high, u)}" for g in drawn[:8])
-    panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
+        words = english("Hollow: fewer than {n} persons on a side, not tested.")
+        caption = sentences(caption, say(words, n=result.spec.min_n))
+    said = semicolons(f"{_sides(g)} {estimate(g.value, g.low, g.high, u)}" for g in drawn[:8])
+    panel = Panel(
+        f"{id}-plot", title, say("{title}. {text}.", title=title, text=said), spec, height
+    )
     rows = _table(result, widest, names, f"{id}-table", MAX_ROWS, fold=False)
     return Figure(f"{id}-figure", title, caption, (panel,), rows)
 
 
+def difference_axis(metric: str, u: str) -> str:
+    """The axis of a figure of differences."""
+    return beside(say("difference in {metric}", metric=metric_title(metric)), unit_name(u))
+
+
+def margin_band(margin: float, u: str) -> str:
+    """What the shaded band of a figure of differences is."""
+    return say("The shaded band is the stated margin of ±{margin}.", margin=number(margin, u))
+
+
 def _mark(gap: Gap, u: str) -> Mark:
-    hover = f"{_sides(gap)}: {estimate(gap.value, gap.low, gap.high, u)}"
+    said = estimate(gap.value, gap.low, gap.high, u)
+    hover = say("{name}: {text}", name=_sides(gap), text=said)
     people = " / ".join(count(n) for n in (gap.n_subjects_a, gap.n_subjects_b) if n is not None)
     role = "small" if _untested(gap) else _ROLES[gap.verdict]
     return Mark(_sides(gap), gap.value, gap.low, gap.high, people, hover, role)
@@ -115,7 +147,7 @@ def _untested(gap: Gap) -> bool:
 
 def _sides(gap: Gap) -> str:
     if gap.kind == "vs_rest":
-        return f"{group_label(gap.a)} − the rest"
+        return say("{group} − the rest", group=group_label(gap.a))
     a, b = getattr(gap, "a", None), getattr(gap, "b", None)
     return " − ".join(group_label(side) for side in (a, b) if side is not None)
 
@@ -131,33 +163,37 @@ def _table(
 ) -> Table:
     marks: dict[str, str] = {}
     rows = [_row(result, gap, marks) for gap in gaps[:limit]]
-    caption = f"{combination_label(names)}: " + ("all differences" if fold else "differences")
+    caption = (
+        say("{names}: all differences", names=combination_label(names))
+        if fold
+        else say("{names}: differences", names=combination_label(names))
+    )
     cut = len(gaps) - len(rows)
-    more = f"{count(cut)} more rows are in audit.json." if cut > 0 else None
+    more = say("{n} more rows are in audit.json.", n=count(cut)) if cut > 0 else None
     columns = (
-        "metric", "kind", "first or worst", "second or best", "value [interval]",
-        Column("interval for the family", numeric=True), "debiased",
-        "verdict", "margin", "p", "p adjusted", "p permutation", "least detectable",
-        "people first", "people second",
+        say("metric"), say("kind"), say("first or worst"), say("second or best"),
+        say("value [interval]"), Column(say("interval for the family"), numeric=True),
+        say("debiased"), say("verdict"), say("margin"), "p", say("p adjusted"),
+        say("p permutation"), say("least detectable"), say("people first"), say("people second"),
     )  # fmt: skip
-    summary = f"{caption} ({count(len(gaps))})" if fold else None
+    summary = bracketed(caption, count(len(gaps))) if fold else None
     return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more)
 
 
 def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:
     u = "" if gap.kind == "ratio" else unit(result, gap.metric)
     a, b = getattr(gap, "a", None), getattr(gap, "b", None)
-    rest = "the rest" if gap.kind == "vs_rest" else ""
+    rest = say("the rest") if gap.kind == "vs_rest" else ""
     numbers = ((gap.p, p_value), (gap.p_adjusted, p_value), (gap.p_permutation, p_value))
     return [
         Cell(metric_label(gap.metric, gap.class_), head=True),
-        Cell(gap.kind.replace("_", " ")),
+        Cell(say(KINDS[gap.kind])),
         Cell("" if a is None else group_label(a)),
         Cell(rest if b is None else group_label(b)),
         Cell(estimate(gap.value, gap.low, gap.high, u), gap.value, mark_of(gap.note, marks)),
         Cell(interval(gap.low_adjusted, gap.high_adjusted, u)),
         _optional(getattr(gap, "debiased", None), u),
-        Cell(gap.verdict or ""),
+        Cell(verdict_label(gap.verdict)),
         _optional(gap.margin, u),
         *(Cell("" if p is None else show(p), p) for p, show in numbers),
         _optional(gap.min_detectable, u),

@@ -7,18 +7,26 @@ from audit.rows import Group, MetricRow, RangeGap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (
+    beside,
+    bracketed,
+    capital,
     combination_label,
     count,
     estimate,
+    faces,
     group_label,
     group_value,
     metric_label,
     metric_title,
     number,
+    people,
     plain,
-    plural,
     row_estimate,
+    semicolons,
+    sentences,
+    unit_name,
 )
+from reports.language import say
 from reports.lookup import (
     chosen_metrics,
     defined_by_age,
@@ -30,6 +38,7 @@ from reports.lookup import (
     rows_of,
     unit,
 )
+from reports.sections.marks import cut_words, hollow_words
 from reports.words import REGRESSION, by, level_words, mark_of, missing, source_words
 
 MAX_MARKS = 40
@@ -44,24 +53,24 @@ def build(result: AuditResult) -> Section | None:
     metric = headline(result)
     if metric is None:
         return None
-    blocks: list[Block] = [_metrics_table(result, [], "groups-all", "Everyone: all metrics")]
+    blocks: list[Block] = [_metrics_table(result, [], "groups-all", say("Everyone: all metrics"))]
     for i, names in enumerate(result.spec.combinations):
         blocks += _combination(result, list(names), metric, f"groups-{i}")
-    return Section("groups", "Groups", tuple(blocks))
+    return Section("groups", say("Groups"), tuple(blocks))
 
 
 def _combination(result: AuditResult, names: list[str], metric: str, id: str) -> list[Block]:
     groups = groups_in_order(result, names, metric)
     if not groups:
         return []
-    said = [f"Group labels: {source_words(result, names)}."]
+    said = [say("Group labels: {text}.", text=source_words(result, names))]
     if defined_by_age(result, names):
-        said.append(REGRESSION)
+        said.append(say(REGRESSION))
     index = _index(rows_of(result, names))
-    title = combination_label(names)
+    title = say("{names}: all metrics", names=combination_label(names))
     blocks: list[Block] = [Heading(id, by(names)), Prose(tuple(said))]
     blocks.append(_forest(result, names, metric, groups, id))
-    blocks.append(_full(result, names, groups, index, f"{id}-metrics", f"{title}: all metrics"))
+    blocks.append(_full(result, names, groups, index, f"{id}-metrics", title))
     return [*blocks, *_class_tables(result, names, groups, index, id)]
 
 
@@ -76,24 +85,26 @@ def _forest(
         row = metric_row(result, metric, group)
         marks.append(_mark(row, group, _role(result, row, gap), u))
     reference = whole.value if whole else None
-    axis = f"{metric_title(metric)}, {plain(u)}" if u else metric_title(metric)
     spec, height = forest(
-        marks, axis=axis, right="faces / people", reference=reference,
-        reference_label=f"everyone {number(reference, u)}",
+        marks, axis=beside(metric_title(metric), unit_name(u)), right=say("faces / people"),
+        reference=reference, reference_label=say("everyone {value}", value=number(reference, u)),
     )  # fmt: skip
-    title = f"{metric_title(metric).capitalize()} {by(names)}"
-    said = ["; ".join(f"{m.label} {estimate(m.value, m.low, m.high, u)}" for m in marks[:12])]
+    title = say("{metric} {by}", metric=capital(metric_title(metric)), by=by(names))
+    said = semicolons(f"{m.label} {estimate(m.value, m.low, m.high, u)}" for m in marks[:12])
     if len(groups) > 12:
-        said.append(f"and {len(groups) - 12} more in the table")
-    caption = (
-        f"Each mark is a group with its {level_words(result)} interval; the dashed line is the "
-        "value of everyone. Worst and best are marked by shape and colour."
+        said = say("{some}, and {n} more in the table", some=said, n=len(groups) - 12)
+    caption = sentences(
+        say(
+            "Each mark is a group with its {level} interval; the dashed line is the value of "
+            "everyone. Worst and best are marked by shape and colour.",
+            level=level_words(result),
+        ),
+        cut_words(len(groups), MAX_MARKS),
+        hollow_words(result, marks),
     )
-    if len(groups) > MAX_MARKS:
-        caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."
-    if any(mark.role == "small" for mark in marks):
-        caption += f" Hollow: fewer than {result.spec.min_n} persons, shown but not tested."
-    panel = Panel(f"{id}-plot", title, f"{title}. {', '.join(said)}.", spec, height)
+    panel = Panel(
+        f"{id}-plot", title, say("{title}. {text}.", title=title, text=said), spec, height
+    )
     return Figure(f"{id}-figure", title, caption, (panel,), _chosen(result, names, groups, id))
 
 
@@ -110,10 +121,10 @@ def _mark(row: MetricRow | None, group: Group, role: Role, u: str) -> Mark:
     if row is None or row.value is None:
         why = missing(row.note if row else None)
         right = f"{count(row.n)} / {count(row.n_subjects)}" if row else ""
-        return Mark(label, None, None, None, right, f"{label}: {why}")
+        return Mark(label, None, None, None, right, say("{name}: {text}", name=label, text=why))
     right = f"{count(row.n)} / {count(row.n_subjects)}"
-    people = plural(row.n_subjects, "person", "people")
-    hover = f"{label}: {row_estimate(row, u)}, {plural(row.n, 'face')}, {people}"
+    said = beside(row_estimate(row, u), faces(row.n), people(row.n_subjects))
+    hover = say("{name}: {text}", name=label, text=said)
     return Mark(label, row.value, row.low, row.high, right, hover, role)
 
 
@@ -127,7 +138,10 @@ def _key(group: Group) -> Key:
 
 def _chosen(result: AuditResult, names: list[str], groups: list[Group], id: str) -> Table:
     index = _index(rows_of(result, names))
-    caption = f"{combination_label(names)}: value [{level_words(result)} interval]"
+    caption = say(
+        "{names}: value [{level} interval]",
+        names=combination_label(names), level=level_words(result),
+    )  # fmt: skip
     return _matrix(
         result, names, groups, index, f"{id}-table", caption,
         [(metric, None) for metric in chosen_metrics(result)], None,
@@ -148,7 +162,10 @@ def _class_tables(
     tables = []
     for j, name in enumerate(metrics):
         pairs = dict.fromkeys((m, c) for m, c, _ in index if m == name and c is not None)
-        caption = f"{combination_label(names)}: {metric_title(name)} of each class"
+        caption = say(
+            "{names}: {metric} of each class",
+            names=combination_label(names), metric=metric_title(name),
+        )  # fmt: skip
         tables.append(
             _matrix(result, names, groups, index, f"{id}-class-{j}", caption, list(pairs), caption)
         )
@@ -165,14 +182,16 @@ def _metrics_table(result: AuditResult, names: list[str], id: str, caption: str)
         rows.append([
             Cell(metric_label(row.metric, row.class_), head=True),
             Cell(row_estimate(row, u), sort=row.value or 0.0, mark=mark_of(row.note, marks)),
-            Cell(null, sort=row.null_expected or 0.0), Cell(plain(u)),
+            Cell(null, sort=row.null_expected or 0.0), Cell(unit_name(u)),
             Cell(count(row.n), sort=row.n), Cell(count(row.n_subjects), sort=row.n_subjects),
             Cell(count(row.m_eff), sort=row.m_eff or 0.0),
             Cell(count(row.n_failed), sort=row.n_failed),
             Cell(plain(row.method or "")),
         ])  # fmt: skip
-    columns = ("metric", "value [interval]", "if calibrated", "unit", "faces", "people", "m_eff",
-               "failed", "interval by")  # fmt: skip
+    columns = (
+        say("metric"), say("value [interval]"), say("if calibrated"), say("unit"), say("faces"),
+        say("people"), "m_eff", say("failed"), say("interval by"),
+    )  # fmt: skip
     return table(id, caption, columns, rows, summary=caption, footnotes=marks)
 
 
@@ -194,14 +213,15 @@ def _matrix(
         rows.append(cells)
     # A metric without a class keeps its name; with one, the caption has the name.
     heads = [plain(m) if c is None else plain(c) for m, c in metrics]
-    counts = [Column(name, numeric=True) for name in ("faces", "people", "m_eff", "failed")]
+    kinds = (say("faces"), say("people"), "m_eff", say("failed"))
+    counts = [Column(name, numeric=True) for name in kinds]
     columns = [
         *(Column(plain(n)) for n in names),
         *counts,
         *(Column(h, numeric=True) for h in heads),
     ]
     cut = len(groups) - MAX_ROWS
-    more = f"{count(cut)} more groups are in audit.json." if cut > 0 else None
+    more = say("{n} more groups are in audit.json.", n=count(cut)) if cut > 0 else None
     return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more)
 
 
@@ -217,5 +237,5 @@ def _value(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
         return Cell("")
     text = row_estimate(row, u)
     if row.null_expected is not None:
-        text += f" (if calibrated {number(row.null_expected, u)})"
+        text = bracketed(text, say("if calibrated {value}", value=number(row.null_expected, u)))
     return Cell(text, sort=row.value, mark=mark_of(row.note, marks))

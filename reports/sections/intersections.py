@@ -7,6 +7,9 @@ from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import ROW_HEIGHT, Grid, heat
 from reports.format import (
+    beside,
+    bracketed,
+    capital,
     combination_label,
     count,
     estimate,
@@ -14,10 +17,13 @@ from reports.format import (
     metric_title,
     note_words,
     number,
-    plain,
+    people,
     plural,
     row_estimate,
+    sentences,
+    unit_name,
 )
+from reports.language import english, say
 from reports.lookup import better, headline, is_small, rows_of, unit
 from reports.order import in_order
 from reports.words import by, level_words, mark_of
@@ -25,7 +31,7 @@ from reports.words import by, level_words, mark_of
 MAX_ROWS = 40
 MAX_BESIDE = 6
 """So many columns have raw and pooled values side by side."""
-POOLED = (
+POOLED = english(
     "Pooled values draw each group towards what its single attributes say, the more so the fewer "
     "persons it has: nearer to the truth over many groups, but a group that truly stands apart is "
     "drawn in too. Tests and verdicts are of the raw values."
@@ -47,15 +53,15 @@ def build(result: AuditResult) -> Section | None:
                 blocks += _figure(result, list(names), name, f"heat-{i}-{j}")
     if not blocks:
         return None
-    words = (
+    words = say(
         "Each cell is a group of faces that share all its attributes. An empty cell has no value; "
         "its reason is in the table. In brackets: too few persons to be tested. Colour orders the "
         "cells, intervals say how sure each one is: neighbouring colours are often not "
         "distinguishable."
     )
     pooled = any(row.pooled is not None and row.metric in metrics for row in result.metrics)
-    said = Prose((words, POOLED) if pooled else (words,))
-    return Section("intersections", "Intersections", (said, *blocks))
+    said = Prose((words, say(POOLED)) if pooled else (words,))
+    return Section("intersections", say("Intersections"), (said, *blocks))
 
 
 def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list[Figure]:
@@ -71,24 +77,35 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
     u = unit(result, metric)
     grid = _grid(result, cells, sides[:MAX_ROWS], tops, down, u)
     zero = better(result, metric) == "zero"
-    direction = {"lower": "higher is worse", "higher": "lower is worse"}
-    label = direction.get(better(result, metric), "0 is best" if zero else "")
-    bar = ", ".join(filter(None, (plain(u), label)))
-    title = f"{metric_title(metric).capitalize()} {by(names)}"
-    caption = f"Rows: {combination_label(down)}. Columns: {combination_label([across])}."
+    direction = {
+        "lower": english("higher is worse"),
+        "higher": english("lower is worse"),
+        "zero": english("0 is best"),
+    }
+    label = direction.get(better(result, metric))
+    bar = beside(unit_name(u), say(label) if label else "")
+    title = say("{metric} {by}", metric=capital(metric_title(metric)), by=by(names))
+    caption = say(
+        "Rows: {down}. Columns: {across}.",
+        down=combination_label(down), across=combination_label([across]),
+    )  # fmt: skip
     if len(sides) > MAX_ROWS:
-        caption += f" The first {MAX_ROWS} of {len(sides)} rows are drawn; the table has all."
-    shown = [row for row in rows if row.value is not None]
-    alt = f"Heat map. {title}: {plural(len(shown), 'cell')} with a value; they are in the table."
+        cut = english("The first {n} of {all} rows are drawn; the table has all.")
+        caption = sentences(caption, say(cut, n=MAX_ROWS, all=len(sides)))
+    n = sum(row.value is not None for row in rows)
+    alt = say(
+        "Heat map. {title}: {cells} with a value; they are in the table.",
+        title=title, cells=plural(n, english("{n} cell"), english("{n} cells")),
+    )  # fmt: skip
     ends = _ends(rows) if pooled else None
     height = 90 + (ROW_HEIGHT + 6) * len(grid.rows)
     spec = heat(grid, bar=bar, diverging=zero, ends=ends)
-    panels = [Panel(f"{id}-plot", "Raw values" if pooled else title, alt, spec, height)]
+    panels = [Panel(f"{id}-plot", say("Raw values") if pooled else title, alt, spec, height)]
     if pooled:
         smooth = _grid(result, cells, sides[:MAX_ROWS], tops, down, u, pooled=True)
         spec = heat(smooth, bar=bar, diverging=zero, ends=ends)
-        alt = f"Heat map. {title}, pooled values; they are in the table."
-        panels.append(Panel(f"{id}-pooled", "Pooled values", alt, spec, height))
+        alt = say("Heat map. {title}, pooled values; they are in the table.", title=title)
+        panels.append(Panel(f"{id}-pooled", say("Pooled values"), alt, spec, height))
     rows_in_table = _table(result, cells, sides, tops, names, metric, id)
     size: Size = "half" if pooled and len(tops) <= MAX_BESIDE else "full"
     return [Figure(f"{id}-figure", title, caption, tuple(panels), rows_in_table, size)]
@@ -137,15 +154,16 @@ def _text(result: AuditResult, row: MetricRow | None, u: str, *, pooled: bool) -
 
 
 def _hover(row: MetricRow, u: str) -> str:
-    people = plural(row.n_subjects, "person", "people")
-    why = f" ({note_words(row.note)})" if row.note else ""
-    return f"{group_label(row.group)}: {row_estimate(row, u)}{_pooled(row, u)}, {people}{why}"
+    said = beside(_with_pooled(row, row_estimate(row, u), u), people(row.n_subjects))
+    text = bracketed(said, note_words(row.note))
+    return say("{name}: {text}", name=group_label(row.group), text=text)
 
 
-def _pooled(row: MetricRow, u: str) -> str:
+def _with_pooled(row: MetricRow, text: str, u: str) -> str:
     if row.pooled is None:
-        return ""
-    return f"; pooled {estimate(row.pooled, row.pooled_low, row.pooled_high, u)}"
+        return text
+    pooled = estimate(row.pooled, row.pooled_low, row.pooled_high, u)
+    return say("{text}; pooled {value}", text=text, value=pooled)
 
 
 def _table(
@@ -161,12 +179,15 @@ def _table(
         found = [cells.get((side, top)) for top in tops]
         rows.append(heads + [_cell(row, u, marks) for row in found])
     columns = [*(combination_label([n]) for n in names[:-1]), *(group_label({"": t}) for t in tops)]
-    caption = f"{metric_title(metric)}, value [{level_words(result)} interval] (people)"
+    caption = say(
+        "{metric}, value [{level} interval] (people)",
+        metric=metric_title(metric), level=level_words(result),
+    )  # fmt: skip
     return table(f"{id}-table", caption, columns, rows, footnotes=marks)
 
 
 def _cell(row: MetricRow | None, u: str, marks: dict[str, str]) -> Cell:
     if row is None:
-        return Cell("no face")
-    text = f"{row_estimate(row, u)} ({count(row.n_subjects)}){_pooled(row, u)}"
+        return Cell(say("no face"))
+    text = _with_pooled(row, f"{row_estimate(row, u)} ({count(row.n_subjects)})", u)
     return Cell(text, row.value, mark_of(row.note, marks))

@@ -14,13 +14,15 @@ from reports.format import (
     metric_label,
     note_codes,
     note_words,
+    semicolons,
     without_margin,
 )
+from reports.language import english, say
 
 MAX_ROWS = 500
 MAX_NAMES = 12
 
-_READING = (
+_READING = english(
     "A group that is missing from a comparison is not a group without a gap. This table gathers "
     "by reason every value, interval and difference that does not exist or was not tested; "
     "audit.json has each row."
@@ -33,7 +35,7 @@ def build(result: AuditResult) -> Section | None:
     counts: dict[tuple[str, str, str], int] = {}
 
     def put(what: str, note: str | None, where: str, metric: str, groups: Iterable[str]) -> None:
-        key = (note_words(note) or "no reason given", what, where)
+        key = (note_words(note) or say("no reason given"), what, where)
         found = values.setdefault(key, {"metrics": {}, "groups": {}})
         found["metrics"][metric] = None
         found["groups"].update(dict.fromkeys(groups))
@@ -41,7 +43,7 @@ def build(result: AuditResult) -> Section | None:
 
     for row in result.metrics:
         if what := _lacks(row):
-            where = combination_label(list(row.group)) or "everyone"
+            where = combination_label(list(row.group)) or say("everyone")
             name = metric_label(row.metric, row.class_)
             put(what, row.note, where, name, [group_label(row.group)])
     for gap in result.gaps:
@@ -50,7 +52,8 @@ def build(result: AuditResult) -> Section | None:
             groups = [group_label(side) for side in sides if side]
             name = metric_label(gap.metric, gap.class_)
             where = combination_label(gap.attributes)
-            put(f"difference: {what}", without_margin(gap.note), where, name, groups)
+            lacks = say("difference: {what}", what=what)
+            put(lacks, without_margin(gap.note), where, name, groups)
     if not values:
         return None
     rows = []
@@ -59,27 +62,29 @@ def build(result: AuditResult) -> Section | None:
             Cell(key[0], head=True), Cell(key[1]), Cell(key[2]), Cell(_list(found["metrics"])),
             Cell(_list(found["groups"])), Cell(count(counts[key]), counts[key]),
         ])  # fmt: skip
-    columns = ("why", "what", "groups by", "metrics", "groups", "rows")
+    columns = (
+        say("why"), say("what"), say("groups by"), say("metrics"), say("groups"), say("rows"),
+    )  # fmt: skip
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more lines are in audit.json." if cut > 0 else None
-    lines = table(
-        "untested-table", "Not computed or not tested", columns, rows[:MAX_ROWS], more=more
-    )
-    return Section("untested", "Not tested", (Prose((_READING,)), lines))
+    more = say("{n} more lines are in audit.json.", n=count(cut)) if cut > 0 else None
+    caption = say("Not computed or not tested")
+    lines = table("untested-table", caption, columns, rows[:MAX_ROWS], more=more)
+    return Section("untested", say("Not tested"), (Prose((say(_READING),)), lines))
 
 
 def _lacks(row: MetricRow | Gap) -> str | None:
     """What a row does not have, as its note says."""
     if row.value is None:
-        return "no value"
+        return say("no value")
     if isinstance(row, AggregateGap):  # by their nature without an interval, as their section says
         return None
     if "below_min_n" in note_codes(row.note):
-        return "shown, not tested"
-    return "no interval" if row.note and row.low is None and row.high is None else None
+        return say("shown, not tested")
+    return say("no interval") if row.note and row.low is None and row.high is None else None
 
 
 def _list(names: dict[str, None]) -> str:
     shown = list(names)[:MAX_NAMES]
     rest = len(names) - len(shown)
-    return "; ".join(shown) + (f"; and {rest} more" if rest else "")
+    named = semicolons(shown)
+    return say("{some}; and {n} more", some=named, n=rest) if rest else named

@@ -7,23 +7,27 @@ from audit.rows import RangeGap
 from reports.blocks import Cell, Column, Table, table
 from reports.format import (
     EM_DASH,
+    beside,
     combination_label,
+    commas,
     count,
     estimate,
+    faces,
     group_label,
     metric_label,
     metric_title,
     note_words,
     number,
+    people,
     plain,
-    plural,
     row_estimate,
     unit_word,
     without_margin,
 )
+from reports.language import say
 from reports.lookup import defined_by_age, headline, metric_row, range_gap, unit
 from reports.on_equal_terms import adjusted, oriented
-from reports.words import BADGES, SOURCES, badge, level_words, margin_words
+from reports.words import SOURCES, badge, level_words, margin_words, verdict_label
 
 MAX_ROWS = 5
 NO_BREAK = "\u00a0"
@@ -60,13 +64,14 @@ def verdicts(result: AuditResult) -> Table | None:
         ]
         for names, name, gap in rows[:MAX_ROWS]
     ]
-    shown = f"largest gap [{level_words(result)}]"
-    heads: list[str | Column] = ["groups by", *(["metric"] if with_metric else []), "worst", "best",
-             Column(shown, numeric=True), "verdict",
-             Column("on equal terms", numeric=True)]  # fmt: skip
+    shown = say("largest gap [{level}]", level=level_words(result))
+    heads: list[str | Column] = [
+        say("groups by"), *([say("metric")] if with_metric else []), say("worst"), say("best"),
+        Column(shown, numeric=True), say("verdict"), Column(say("on equal terms"), numeric=True),
+    ]  # fmt: skip
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more rows stand under Differences." if cut > 0 else None
-    caption = f"Verdict for each attribute, {metric_title(metric)}"
+    more = say("{n} more rows stand under Differences.", n=count(cut)) if cut > 0 else None
+    caption = say("Verdict for each attribute, {metric}", metric=metric_title(metric))
     return table("verdicts", caption, heads, cells, more=more, stack=True)
 
 
@@ -75,20 +80,25 @@ def _assigned(result: AuditResult, names: list[str]) -> str:
     if len(names) > 1 or names[0] not in result.spec.attributes:
         return ""
     spec = result.spec.attributes[names[0]]
-    unknown = f", {plural(spec.n_unknown, 'face')} unknown" if spec.n_unknown else ""
-    return f"labels: {SOURCES[spec.source]}{unknown}"
+    unknown = say("{faces} unknown", faces=faces(spec.n_unknown)) if spec.n_unknown else ""
+    return beside(say("labels: {source}", source=say(SOURCES[spec.source])), unknown)
 
 
 def _numbers(result: AuditResult, names: list[str], gap: RangeGap | None) -> list[Cell]:
     if gap is None or gap.value is None:
-        why = note_words(without_margin(gap.note)) if gap else "no such row in the record"
-        dash, verdict = Cell(EM_DASH), Cell("not tested", detail=why, tone="open")
+        why = note_words(without_margin(gap.note)) if gap else say("no such row in the record")
+        dash, verdict = Cell(EM_DASH), Cell(say("not tested"), detail=why, tone="open")
         return [dash, dash, dash, verdict, dash]
     u = unit(result, gap.metric)
     label, tone = badge(gap)
-    debiased = f"debiased {number(gap.debiased, u)}" if gap.debiased is not None else ""
-    margin = "no margin was stated" if gap.margin is None else f"margin {margin_words(gap, u)}"
-    margin = margin.replace(" ", NO_BREAK)
+    debiased = (
+        say("debiased {value}", value=number(gap.debiased, u)) if gap.debiased is not None else ""
+    )
+    margin = (
+        say("no margin was stated")
+        if gap.margin is None
+        else say("margin {margin}", margin=margin_words(gap, u))
+    ).replace(" ", NO_BREAK)
     return [
         _side(result, gap, 0),
         _side(result, gap, 1),
@@ -105,24 +115,26 @@ def _side(result: AuditResult, gap: RangeGap, place: int) -> Cell:
     row = metric_row(result, gap.metric, group, gap.class_)
     if row is None:
         return Cell(group_label(group))
-    people = plural(row.n_subjects, "person", "people")
+    who = people(row.n_subjects).replace(" ", NO_BREAK)
     value = row_estimate(row, unit(result, gap.metric))
-    extreme = ("highest", "lowest")[place] if gap.kind == "max_minus_min" else ""
-    shown = ", ".join(filter(None, (extreme, value, people)))
-    return Cell(group_label(group), detail=shown.replace(" p", f"{NO_BREAK}p"))
+    extremes = (say("highest"), say("lowest")) if gap.kind == "max_minus_min" else ("", "")
+    return Cell(group_label(group), detail=beside(extremes[place], value, who))
 
 
 def _terms(result: AuditResult, names: list[str], gap: RangeGap) -> Cell:
     """The same gap when both groups are given the same mix."""
     if defined_by_age(result, names):
-        return Cell("groups of age", detail="partly regression to the mean")
+        return Cell(say("groups of age"), detail=say("partly regression to the mean"))
     row = adjusted(result, gap)
     if row is None:
-        return Cell(EM_DASH, detail="not adjusted in this record")
+        return Cell(EM_DASH, detail=say("not adjusted in this record"))
     row = oriented(result, row, gap)
-    how = "adjusted for" if row.kind == "adjusted_difference" else "at equal"
-    terms = f"{how} {', '.join(map(plain, row.adjusts_for))}"
-    said = BADGES[row.verdict][0] if row.verdict else ""
+    mix = commas(map(plain, row.adjusts_for))
+    terms = (
+        say("adjusted for {terms}", terms=mix)
+        if row.kind == "adjusted_difference"
+        else say("at equal {terms}", terms=mix)
+    )
     u = unit(result, gap.metric)
     value = estimate(row.value, row.low, row.high, u, unit_word(u))
-    return Cell(value, row.value, detail=f"{said}, {terms}" if said else terms)
+    return Cell(value, row.value, detail=beside(verdict_label(row.verdict), terms))
