@@ -43,6 +43,7 @@ from audit.metrics.stated import (
     stated_metrics,
     stated_shapes,
 )
+from audit.metrics.where import where_metrics, where_pieces, where_shapes
 from audit.predictions import Predictions
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,7 +54,8 @@ class AgePlan:
     """Bands of the band metrics, and what the optional columns of the table bring.
 
     ``knots`` are those of the spline of the true age, none where no error in years exists;
-    ``levels`` those of the intervals that the table states, in percent.
+    ``levels`` those of the intervals that the table states, in percent; ``looks`` the metrics of
+    where the model looked.
     """
 
     bands: tuple[Band, ...]
@@ -61,6 +63,7 @@ class AgePlan:
     gates: GatePlan | None = None
     knots: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
+    looks: tuple[str, ...] = ()
 
 
 def age_plan(
@@ -81,7 +84,7 @@ def age_plan(
         distribution = DistributionPlan(bands, is_band, legal, _spread(shards))
     knots = _knots(shards) if is_exact(first) else ()
     levels = () if first.intervals is None else first.intervals.levels
-    return AgePlan(bands, distribution, gate_plan, knots, levels)
+    return AgePlan(bands, distribution, gate_plan, knots, levels, first.extras)
 
 
 def _knots(shards: Sequence[Predictions]) -> tuple[float, ...]:
@@ -134,7 +137,8 @@ def plan_layout(plan: AgePlan) -> Layout:
     """The features of the metrics."""
     more = distribution_shapes(plan.distribution) if plan.distribution else {}
     gates = gate_shapes(plan.gates) if plan.gates else {}
-    return Layout({**age_layout().shapes, **more, **gates, **stated_shapes(plan.levels)})
+    own = {**stated_shapes(plan.levels), **where_shapes(plan.looks)}
+    return Layout({**age_layout().shapes, **more, **gates, **own})
 
 
 def plan_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> FloatArray:
@@ -146,14 +150,24 @@ def plan_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> Floa
         found.append(gate_features(shard, plan.gates, weight))
     if plan.levels:
         found.append(stated_features(shard, weight))
+    if plan.looks and shard.where is not None:
+        found.append(_look_features(shard, plan, weight))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+
+def _look_features(shard: Predictions, plan: AgePlan, weight: FloatArray) -> FloatArray:
+    assert shard.where is not None
+    used = np.flatnonzero(shard.labelled & shard.processed)
+    pieces = where_pieces(shard.where, used, weight[used])
+    found = from_pieces(pieces, Layout(where_shapes(plan.looks)), len(shard))
+    return np.asarray(found.todense())
 
 
 def plan_metrics(plan: AgePlan) -> tuple[Metric, ...]:
     """Every metric of the table; which of them cannot exist says ``plan_impossible``."""
     more = distribution_metrics(plan.distribution) if plan.distribution else ()
     gates = gate_metrics(plan.gates) if plan.gates else ()
-    return (*age_metrics(), *more, *gates, *stated_metrics(plan.levels))
+    return (*age_metrics(), *more, *gates, *stated_metrics(plan.levels), *where_metrics(plan.looks))
 
 
 def plan_impossible(facts: Facts, plan: AgePlan) -> dict[str, str]:

@@ -68,6 +68,7 @@ def align(runs: Mapping[str, Predictions], attributes: Sequence[str]) -> Aligned
         "other": _attributes(tables, at, ids, attributes, first.task),
         "cure": None,
         "raw": None,
+        "where": None,
     }
     if not _same_distributions(list(tables.values())):
         tables = {name: replace(table, distribution=None) for name, table in tables.items()}

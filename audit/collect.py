@@ -20,6 +20,7 @@ from audit.hashing import Keys, halves
 from audit.metrics.age_features import is_exact, truth_bands
 from audit.metrics.binning import Bins, Edges, edges_of
 from audit.metrics.expression import expression_features
+from audit.metrics.where import map_features
 from audit.predictions import Predictions
 from audit.units import (
     Rows,
@@ -42,7 +43,8 @@ class Collected:
 
     ``edges`` are those of the bins of confidence (see ``Bins``). Where there are any, ``curves``
     are the sparse sums of the curves by the same persons and cells, and ``splines`` those of the
-    regression on age by resampled unit and cell.
+    regression on age by resampled unit and cell. ``looks`` are the sums of the maps of where the
+    model looked.
     """
 
     sums: UnitSums
@@ -52,6 +54,7 @@ class Collected:
     edges: Mapping[str, Mapping[int, FloatArray]]
     curves: UnitSums | None = None
     splines: UnitSums | None = None
+    looks: UnitSums | None = None
 
 
 def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
@@ -63,6 +66,7 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
         The shards name different classes for their scores, or only some have scores or a column.
     """
     first = shards[0]
+    _check_looks(shards)
     if first.task == "age":
         return _common_ages(shards)
     scored = [shard for shard in shards if shard.probabilities is not None]
@@ -89,6 +93,19 @@ def common_form(shards: Sequence[Predictions]) -> list[Predictions]:
         )
     names = observed_classes(*(pd.Series(shard.classes, dtype=object) for shard in shards))
     return [_recoded(shard, names) for shard in shards]
+
+
+def _check_looks(shards: Sequence[Predictions]) -> None:
+    def given(shard: Predictions) -> tuple[list[str], list[str]]:
+        where = shard.where
+        return ([], []) if where is None else (sorted(where.shares), sorted(where.maps))
+
+    odd = next((shard for shard in shards if given(shard) != given(shards[0])), None)
+    if odd is not None:
+        raise InputError(
+            f"{odd.place}: its columns of where the model looked (where_*) are not those of "
+            f"{shards[0].place}; give the same to every shard"
+        )
 
 
 def _common_ages(shards: Sequence[Predictions]) -> list[Predictions]:
@@ -193,7 +210,7 @@ def collect_table(
         cut = [cells_of(row, len(shard)) for row, shard in zip(found, shards, strict=True)]
     mass = edges_of(shards, weights) if mass_edges is None else mass_edges
     binned = [Bins(halves(units), mass) for _, units in keys]
-    parts, curves, splines = [], [], []
+    parts, curves, splines, looks = [], [], [], []
     for shard, (samples, units), weight, (cells, cell), bins in zip(
         shards, keys, weights, cut, binned, strict=True
     ):
@@ -206,6 +223,9 @@ def collect_table(
         fitted = plan_splines(shard, plan, weight) if shard.task == "age" else None
         if fitted is not None:
             splines.append(collect(cells, cell, fitted, None, units))
+        looked = map_features(shard, weight)
+        if looked is not None:
+            looks.append(collect(cells, cell, looked, None, units))
     by_name = {name: [row[i] for row in found] for i, name in enumerate(names)}
     return Collected(
         merge(parts),
@@ -218,6 +238,7 @@ def collect_table(
         mass,
         merge(curves) if curves else None,
         bucketed(merge(splines)) if splines else None,
+        merge(looks) if looks else None,
     )
 
 

@@ -31,6 +31,7 @@ from audit.stated import check_stated
 from audit.units import group_sums
 from audit.values import metric_rows
 from audit.verdict import judged
+from audit.where_rows import shown_gaps, shown_metrics
 
 Combination = tuple[str, ...]
 
@@ -135,8 +136,8 @@ def audit_source(source: Source, options: Options) -> AuditResult:
         task=facts.task,
         run=info.model_copy(update={"files": files, "seed": options.seed}),
         spec=spec,
-        metrics=[*metrics, *more.metrics],
-        gaps=judged(gaps, options.stated.margin_of),
+        metrics=shown_metrics([*metrics, *more.metrics]),
+        gaps=judged(shown_gaps(gaps), options.stated.margin_of),
         fairness=fairness,
         slices=slices,
         curves=curves,

@@ -6,6 +6,7 @@ NOTES: dict[str, str] = {
     "absent_group": "the reference has this group and the data have no face of it",
     "all_flipped": "noise changed every label of the group, so none could be damaged",
     "bands_differ": "ages are cut into other bands on either side; set --age-bands",
+    "below_20_people": "fewer than 20 people: not shown, for it would tell of single faces",
     "below_min_n": "fewer persons than min_n, so not tested",
     "biased_extreme": "noise moves it away from parity, so no interval; read it beside "
     "null_expected, its mean if the groups did not differ",

@@ -22,6 +22,7 @@ from audit.cure import COLUMNS as CURE
 from audit.cure import RAW, Cure
 from audit.distribution import AgeDistribution
 from audit.errors import InputError
+from audit.face_regions import REGIONS
 from audit.fields import age_fields, expression_fields
 from audit.hashing import Keys
 from audit.relabels import with_relabels
@@ -29,6 +30,7 @@ from audit.result import FileHash
 from audit.rows import Code, Concern, Task
 from audit.stated_intervals import StatedIntervals
 from audit.tables import failed_rows, file_hash, join_truth, read_table, rename
+from audit.where import Where, read_where
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -43,10 +45,10 @@ class Predictions:
     ``truth`` and ``estimate`` are ages (points or bands) for the task ``age``, ``distribution`` is
     the predicted one and ``intervals`` the stated ones, where the table has them; ``y_true`` and
     ``y_pred`` are class codes, -1 where missing, for the task ``expression``, ``cure`` is what
-    training did with the faces, ``raw`` the scores of unscaled logits. ``other`` holds every
-    further column untouched: an attribute when ``--by`` names it. ``counts`` says how often the
-    readers saw what a warning tells. ``keys`` of faces and persons stand in for their ids in a
-    table that is streamed.
+    training did with the faces, ``raw`` the scores of unscaled logits. ``where`` says where the
+    model looked. ``other`` holds every further column untouched: an attribute when ``--by`` names
+    it. ``counts`` says how often the readers saw what a warning tells. ``keys`` of faces and
+    persons stand in for their ids in a table that is streamed.
     """
 
     task: Task
@@ -64,6 +66,7 @@ class Predictions:
     classes: tuple[str, ...] = ()
     cure: Cure | None = None
     raw: Probabilities | None = None
+    where: Where | None = None
     weight: FloatArray | None = None
     warnings: tuple[Concern, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -91,9 +94,10 @@ class Predictions:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """The optional columns of an expression table that bring metrics of their own."""
+        """The optional columns that bring metrics of their own, by name."""
         given = () if self.cure is None else self.cure.given
-        return given if self.raw is None else (*given, RAW)
+        looked = () if self.where is None else self.where.metrics
+        return (*given, *(() if self.raw is None else (RAW,)), *looked)
 
     def to_frame(self) -> pd.DataFrame:
         """The table in the contract's columns (see ``hae-audit schema predictions``)."""
@@ -126,6 +130,8 @@ class Predictions:
             columns |= {f"{RAW}{name}": raw[:, k] for k, name in enumerate(self.classes)}
         if self.cure is not None:
             columns |= self.cure.columns(self.classes)
+        if self.where is not None:
+            columns |= self.where.columns()
         if self.weight is not None:
             columns["weight"] = self.weight
         return pd.concat([pd.DataFrame(columns, index=self.other.index), self.other], axis=1)
@@ -237,11 +243,14 @@ def predictions_from_frame(
         fields, columns = age_fields(frame, failed, place)
     else:
         fields, columns = expression_fields(frame, failed, logits, classes, place, warnings)
-    other = frame.drop(columns=[name for name in (*used, *columns) if name in frame.columns])
+    where, looked = read_where(frame, place)
+    taken = (*used, *columns, *looked)
+    other = frame.drop(columns=[name for name in taken if name in frame.columns])
     return Predictions(
         task=task,
         place=place,
         other=other,
+        where=where,
         warnings=tuple(warnings),
         **common,
         **fields,
@@ -378,6 +387,18 @@ def predictions_schema() -> dict[str, Any]:
             "^raw_logit_": {
                 "type": ["number", "null"],
                 "description": "class logit before it is scaled by the importance",
+            },
+            "^where_.+_at_[1-7]_[1-7]$": {
+                "type": ["number", "null"],
+                "description": "share of a cell, by row and column from the top left, of a map of "
+                "where the model looked; enters means of at least 20 people alone",
+            },
+            f"^where_.+_({'|'.join(REGIONS)})$": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "description": "share of a region of the canonical face in where the model looked, "
+                "by source; all nine sum to 1, empty where unknown",
             },
         },
         "additionalProperties": {

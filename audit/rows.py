@@ -257,6 +257,7 @@ class CurveRow(Record):
     high: Number = None
     n: int
     n_subjects: int | None = Field(default=None, description="distinct persons among the n faces")
+    note: Note = None
 
 
 class Concern(Record):

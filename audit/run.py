@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Literal
 
 import pandas as pd
@@ -28,6 +29,7 @@ from audit.reference import check_reference
 from audit.result import AuditResult, RunInfo
 from audit.rows import SliceRow
 from audit.slices import slice_rows
+from audit.where_rows import map_curves
 
 Table = Predictions | pd.DataFrame
 
@@ -182,6 +184,10 @@ def _source(
     def extras(setting: Setting) -> Extras:
         found = age_extras(setting, plan, table, shards, groupings, options.gate_target)
         rows = equal_terms_rows(setting, table, groupings, shards[0].classes, options.reference)
+        seen = shards[0].where
+        if table.looks is not None and seen is not None:
+            maps = [map_curves(table.looks, sorted(seen.maps), item) for item in groupings]
+            found = replace(found, curves=[*found.curves, *chain.from_iterable(maps)])
         return replace(found, gaps=rows)
 
     def permuted(setting: Setting) -> list[dict[str, Permuted]]:

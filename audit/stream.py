@@ -221,6 +221,11 @@ def _source(
 
 
 def _refuse_training(shard: Predictions) -> None:
+    if shard.where is not None:
+        raise InputError(
+            f"{shard.place}: columns of where the model looked (where_*) are not streamed; give "
+            "--stream no, or leave them out"
+        )
     if shard.cure is not None or shard.raw is not None:
         raise InputError(
             f"{shard.place}: columns of what training did with the faces are not streamed; give "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pandas as pd
 
 from audit.errors import InputError
 from audit.predictions import LEAKY
+from audit.where import PREFIX as WHERE
 from hae.adapters.predictor import Outputs, Predictor
 from hae.data.core import Manifest, state_hash
 from hae.data.decode import decoded, decoders
@@ -145,7 +147,11 @@ def _fingerprint(
     return {
         "model": [file.sha256 for file in predictor.files],
         "data": state_hash(manifest),
-        "options": {"keep_probabilities": keep_probabilities, "part": PART},
+        "options": {
+            "keep_probabilities": keep_probabilities,
+            "part": PART,
+            "columns": score_columns(predictor, keep_probabilities=keep_probabilities),
+        },
     }
 
 
@@ -174,23 +180,26 @@ def _scores(
     reasons = np.array([face if isinstance(face, str) else None for face in faces], dtype=object)
     readable = [face for face in faces if not isinstance(face, str)]
     columns = score_columns(predictor, keep_probabilities=keep_probabilities)
-    frame = pd.DataFrame(np.nan, index=range(len(faces)), columns=columns)
+    found: dict[str, Any] = {name: np.full(len(faces), np.nan) for name in columns}
     if predictor.classes:
-        frame["expression_pred"] = pd.Series([None] * len(faces), dtype="str")
+        found["expression_pred"] = np.full(len(faces), None, dtype=object)
     if readable:
         rows = np.flatnonzero([reason is None for reason in reasons])
         outputs = predictor.predict(np.stack(readable))
         finite = _finite(outputs)
         reasons[rows[~finite]] = NOT_FINITE
         for name, values in _named(outputs, predictor).items():
-            if name in frame.columns:
-                frame.loc[rows[finite], name] = values[finite]
-    return frame.assign(**{REASON: pd.Series(reasons, dtype="str")})
+            if name in found:
+                found[name][rows[finite]] = values[finite]
+    if predictor.classes:
+        found["expression_pred"] = pd.Series(found["expression_pred"], dtype="str")
+    return pd.DataFrame({**found, REASON: pd.Series(reasons, dtype="str")})
 
 
 def _finite(outputs: Outputs) -> npt.NDArray[np.bool_]:
-    """Where all numbers of a face are finite, shape (b,)."""
-    whole = [np.isfinite(y).reshape(len(y), -1).all(axis=1) for y in outputs.values()]
+    """Where all numbers of a face are finite, shape (b,); where the model looked may be unknown."""
+    asked = [y for name, y in outputs.items() if not name.startswith(WHERE)]
+    whole = [np.isfinite(y).reshape(len(y), -1).all(axis=1) for y in asked]
     return np.asarray(np.logical_and.reduce(whole), dtype=np.bool_)
 
 

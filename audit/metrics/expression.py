@@ -16,6 +16,7 @@ from audit.metrics.core import Array, Formula, Layout, Metric, Sums, divide, rat
 from audit.metrics.cure import cure_metrics, cure_pieces, cure_shapes
 from audit.metrics.pieces import Piece, counts_pieces, from_pieces
 from audit.metrics.scores import FLOOR, score_metrics, score_pieces, score_shapes
+from audit.metrics.where import where_metrics, where_names, where_pieces, where_shapes
 from audit.predictions import Predictions
 from audit.units import person_keys, sample_keys
 
@@ -39,6 +40,7 @@ def expression_layout(n_classes: int, extras: Collection[str] = ()) -> Layout:
             **score_shapes(k),
             **(score_shapes(k, RAW_SUFFIX) if RAW in extras else {}),
             **cure_shapes(extras, k),
+            **where_shapes(where_names(extras)),
         }
     )
 
@@ -96,6 +98,8 @@ def _extra_pieces(
         found += score_pieces(predictions.raw, y, used, w, bins, RAW_SUFFIX)
     if predictions.cure is not None:
         found += cure_pieces(predictions.cure, used, w, len(predictions.classes))
+    if predictions.where is not None:
+        found += where_pieces(predictions.where, used, w)
     return found
 
 
@@ -314,5 +318,6 @@ def expression_metrics(
         *score_metrics(len(classes)),
         *(score_metrics(len(classes), RAW_SUFFIX) if RAW in extras else ()),
         *cure_metrics(extras),
+        *where_metrics(where_names(extras)),
         failure_rate(),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,6 +24,7 @@ from audit.errors import InputError
 from hae.backbones.attended import Attended, Judge, gates
 from hae.backbones.bcnn import BilinearPooling
 from hae.backbones.hourglass import Hourglass
+from hae.backbones.last_map import prefix_tokens, to_map
 from hae.backbones.resattn import ResidualAttention
 from hae.backbones.state import read_state
 from hae.backbones.stn import SpatialTransformer
@@ -269,17 +269,10 @@ class Backbone(nn.Module):
 
 def _regions(network: nn.Module, last: Tensor, cells: int) -> Tensor:
     """(n, r, c) of what timm's ``forward_features`` gives: a map in either layout, or tokens."""
-    if last.ndim == 3:  # (n, t, c)
-        first = getattr(network, "num_prefix_tokens", None)
-        side = math.isqrt(last.shape[1] - (first or 0))
-        if first is None:  # networks that do not tell of a class token have one or none
-            first = int(last.shape[1] == side**2 + 1)
-        last = last[:, first:]
-        if side**2 != last.shape[1]:
-            return last
-        last = last.transpose(1, 2).unflatten(2, (side, side))  # type: ignore[no-untyped-call]
-    elif getattr(network, "output_fmt", None) == "NHWC":
-        last = last.permute(0, 3, 1, 2)
+    places = to_map(network, last)
+    if places is None:
+        return last[:, prefix_tokens(network, last) :]
+    last = places
     h, w = min(cells, last.shape[2]), min(cells, last.shape[3])
     if (h, w) != last.shape[2:]:
         last = functional.adaptive_avg_pool2d(last, (h, w))

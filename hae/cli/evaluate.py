@@ -88,6 +88,9 @@ def evaluate(
     slice_by: Annotated[
         str | None, Option(metavar="COLUMN,...", help="Further columns to search slices by.")
     ] = None,
+    where: Annotated[
+        bool, Option("--where", help="Where a MODEL looks on the face, by group; needs captum.")
+    ] = False,
     min_n: MinN = 30,
     max_cells: MaxCells = 20_000,
     publish_min: PublishMin = None,
@@ -151,5 +154,5 @@ def evaluate(
         publish_min=publish_min,
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None
-    jobs = plan(models or [], data, split, predictions or [], table, out)
+    jobs = plan(models or [], data, split, predictions or [], table, out, where=where)
     raise typer.Exit(run_all(jobs, table, options, command, as_json=json))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +75,7 @@ class Job:
     data: str | None = None
     split: str | None = None
     table: Path | None = None
+    where: bool = False
 
 
 def plan(
@@ -84,6 +85,8 @@ def plan(
     tables: Sequence[Path],
     options: TableOptions,
     out: Path | None,
+    *,
+    where: bool = False,
 ) -> list[Job]:
     """Decide what is to be done, before anything is read.
 
@@ -94,6 +97,10 @@ def plan(
         where a folder must be.
     """
     _check(models, data, split, tables, options)
+    if where and tables:
+        raise InputError(
+            "--where goes with a MODEL; a table's own where_* columns are audited without it"
+        )
     if models:
         names = unique_names([Path(model.removeprefix("zoo:")) for model in models])
         jobs = [
@@ -106,7 +113,7 @@ def plan(
     else:
         model, faces = EXAMPLES[options.task or "age"]
         jobs = [Job(model.removeprefix("zoo:"), Path(), model=model, data=faces)]
-    return [_placed(job, out, alone=len(jobs) == 1) for job in jobs]
+    return [_placed(replace(job, where=where), out, alone=len(jobs) == 1) for job in jobs]
 
 
 def _check(
@@ -172,7 +179,7 @@ def check_place(place: Path, option: str = "--out") -> None:
 def _placed(job: Job, out: Path | None, *, alone: bool) -> Job:
     place = (out or RUNS / job.name) if alone else (out or RUNS) / job.name
     check_place(place)
-    return Job(job.name, place, job.model, job.data, job.split, job.table)
+    return replace(job, out=place)
 
 
 def task_of(table: Path, mapping: Mapping[str, str]) -> Task:

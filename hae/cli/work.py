@@ -157,6 +157,7 @@ def _of_model(
     from hae.cli.progress import run_with_bar
     from hae.data.readers import read_data
     from hae.parts import parts_of
+    from hae.where.predictor import predictor_with_where
 
     assert job.model is not None
     assert job.data is not None
@@ -177,7 +178,7 @@ def _of_model(
     known = {name: source for name, source in manifest.sources.items() if name in used}
     frame = run_with_bar(
         manifest,
-        predictor,
+        predictor_with_where(predictor, manifest) if job.where else predictor,
         parts_of(job.out / "predictions.parquet"),
         keep_probabilities=task == "age",
     )

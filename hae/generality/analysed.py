@@ -13,8 +13,9 @@ from audit.generality.record import AttentionRow
 from audit.names import check_name
 from audit.predictions import read_predictions
 from audit.rows import Concern
+from hae.aggregate.shares import Over
 from hae.config import CONTROLS
-from hae.generality.attention import Attention, Over
+from hae.generality.attention import Attention
 from hae.generality.cells import PREDICTIONS, CellRecord
 from hae.generality.grid import BESIDE, GridConfig, label
 from hae.generality.grid import Cell as GridCell

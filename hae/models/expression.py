@@ -13,6 +13,7 @@ released code in that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -50,6 +51,11 @@ class Scores:
     def scaled(self) -> Tensor:
         """The a z, whose softmax is what the model says; its greatest is that of z."""
         return self.importance[:, None] * self.logits
+
+    @property
+    def maps(self) -> Mapping[str, Tensor]:
+        """Attention by name, first dimension n; see the aggregator."""
+        return {} if self.combined is None else self.combined.maps
 
 
 class ExpressionModel(nn.Module):
@@ -101,12 +107,18 @@ class ExpressionModel(nn.Module):
                 return self._scores(full(self.backbone(images)))
             attended = self.backbone.attend(images)
             return replace(self._scores(full(attended.features)), attended=attended)
-        return self.from_seen(see(self.backbone, self.config.aggregator, images, plain))
+        return self.from_seen(self.see(images, plain))
 
-    def from_seen(self, seen: Seen) -> Scores:
-        """All but the backbone, for a model that aggregates."""
+    def see(self, views: Tensor, plain: Tensor | None = None) -> Seen:
+        """The backbone alone, for a model that aggregates; as in :class:`AgeModel`."""
+        return see(self.backbone, self.config.aggregator, views, plain)
+
+    def from_seen(self, seen: Seen, *, maps: bool = False) -> Scores:
+        """All but the backbone, for a model that aggregates; ``maps`` as in :class:`AgeModel`."""
         assert self.aggregator is not None
-        e, combined = combine(self.projection, self.aggregator, self.region_projection, seen)
+        e, combined = combine(
+            self.projection, self.aggregator, self.region_projection, seen, maps=maps
+        )
         n, g = combined.embedding.shape[:2]
         whole = self._scores(combined.embedding.flatten(0, 1))
         logits, importance = whole.logits.view(n, g, -1), whole.importance.view(n, g)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from hae.aggregate.shares import shares
 from hae.config import AgeModelConfig
 from hae.data.readers import read_data
-from hae.generality.attention import FEWEST, attention_of, mean_face, shares
+from hae.generality.attention import FEWEST, attention_of, mean_face
 from hae.models.age import AgeModel
 from hae.training.faces import Faces, load_faces
 from hae.training.stored import Stored

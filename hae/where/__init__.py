@@ -1,0 +1,1 @@
+"""Where a model looks: maps of a face, reduced to the regions of the canonical face."""
