@@ -45,7 +45,7 @@ class Table:
     """A table with its caption. ``summary`` folds it away under that line.
 
     ``stack`` sets every row as a card where the screen is narrow. ``filters`` are the columns that
-    a reader can narrow down by words.
+    a reader can narrow down by words. ``gaps``: the rows are gaps, which a page has a limit for.
     """
 
     kind: ClassVar[str] = "table"
@@ -58,6 +58,7 @@ class Table:
     more: str | None = None
     stack: bool = False
     filters: tuple[int, ...] = ()
+    gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,7 @@ def table(
     more: str | None = None,
     stack: bool = False,
     filters: tuple[int, ...] = (),
+    gaps: bool = False,
 ) -> Table:
     """A table from plain texts and cells; a column is numeric where its cells carry numbers."""
     cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
@@ -235,4 +237,5 @@ def table(
         for j, name in enumerate(columns)
     )
     notes = tuple((mark, words) for words, mark in (footnotes or {}).items())
-    return Table(id, caption, heads, tuple(map(tuple, cells)), summary, notes, more, stack, filters)
+    body = tuple(map(tuple, cells))
+    return Table(id, caption, heads, body, summary, notes, more, stack, filters, gaps)

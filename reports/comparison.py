@@ -29,9 +29,8 @@ def comparison_page(result: Comparison) -> Page:
         heading=f"{plain(rest)} against {plain(first.name)}",
         data="; ".join(map(plain, data)) or "data not stated",
         sections=tuple(section for section in found if section is not None),
-        text=result.to_json(),
+        record=result,
         file="comparison.json",
-        schema=result.schema_,
         simulated=any(run.run.simulated for run in result.runs),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from audit.notes import NOTES
 from audit.rows import Group, MetricRow
@@ -163,6 +164,7 @@ def note_codes(note: str | None) -> tuple[str, ...]:
     return tuple(part.partition(":")[0] for part in note.split("; ")) if note else ()
 
 
+@lru_cache(maxsize=2**14)
 def plain(text: str) -> str:
     """A text of foreign origin as one harmless line.
 

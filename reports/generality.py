@@ -28,9 +28,8 @@ def generality_page(result: Generality, file: str = "generality.json") -> Page:
         heading=f"{len(spec.aggregators)} aggregators on {len(spec.backbones)} backbones",
         data=plain(result.run.data or "") or "data not stated",
         sections=tuple(section for section in found if section is not None),
-        text=result.to_json(),
+        record=result,
         file=file,
-        schema=result.schema_,
         simulated=result.run.simulated,
     )
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -16,7 +16,10 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.blocks import Figure, Section, Table
+from audit.record import record_text, uncollected
+from audit.rows import Record
+from reports.blocks import Figure, Section
+from reports.cut import cut
 from reports.language import TAGS, english, say, spoken
 
 PLAIN_JSON_BYTES = 1_000_000
@@ -27,30 +30,30 @@ PLAIN_FIGURES_BYTES = 500_000
 
 Plotly = Literal["inline", "directory", "cdn", "none"]
 CDN = "https://cdn.plot.ly"
-SLIM_HTML_BYTES = 350_000
-"""Tables of a page that shares the library are cut to about this size."""
+SLIM_HTML_BYTES, WIDE_HTML_BYTES = 350_000, 3_200_000
+"""Tables of a page that shares the library, and of one that holds it, are cut to about this."""
+EMBEDDED_ROWS = 16_000
+"""A record of more rows than this is beside the page, not in it."""
 SEVERITIES = {"info": english("info"), "warning": english("warning"), "serious": english("serious")}
 ROLES = {
     "worst": english("worst"), "best": english("best"), "highest": english("highest"),
     "lowest": english("lowest"), "overall": english("overall"), "gap": english("gap"),
 }  # fmt: skip
-ROWS_KEPT = (2000, 400, 150, 60, 30, 15, 8, 4)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says: its headings, its sections, and the record (``text``) that it offers.
+    """What a page says: its headings, its sections, and the record that it is made from.
 
-    ``file`` is the name under which the record is saved, ``schema`` its schema.
+    ``file`` is the name under which the record is saved.
     """
 
     kind: str
     heading: str
     data: str
     sections: tuple[Section, ...]
-    text: str
+    record: Record
     file: str
-    schema: str
     simulated: bool = False
 
     @property
@@ -58,7 +61,13 @@ class Page:
         """The title of the window."""
         return f"{self.kind}: {self.heading}"
 
+    @property
+    def schema(self) -> str:
+        """The schema of the record."""
+        return str(getattr(self.record, "schema_", ""))
 
+
+@uncollected()
 def html_of(
     page: Page, plotly: Plotly = "inline", record: str | None = None, *, root: str = "",
     feed: str = "",
@@ -74,14 +83,17 @@ def html_of(
         content policy forbids every request; in a file beside it (:func:`plotly_file`); at a public
         address, checked by its hash; or nowhere: tables take the place of figures.
     record : str, optional
-        Address of the record from the page. By default it is inside the page.
+        Address of the record from the page. By default it is inside the page, and beside it where
+        it is large.
     root, feed : str, optional
         For a page of a site: the way up to its index, and its Atom feed.
     """
     slim = plotly == "directory"
-    sections = trimmed(page.sections, SLIM_HTML_BYTES) if slim else page.sections
+    sections = cut(page.sections, SLIM_HTML_BYTES if slim else WIDE_HTML_BYTES)
     drawn = plotly != "none"
-    embedded, encoding = _embedded("null" if record else page.text, PLAIN_JSON_BYTES)
+    link = record or (page.file if _rows(page.record) > EMBEDDED_ROWS else None)
+    text = "null" if link else record_text(page.record)
+    embedded, encoding = _embedded(text, PLAIN_JSON_BYTES)
     most = 0 if slim else PLAIN_FIGURES_BYTES
     figures, figures_as = _embedded(_json(_specs(sections) if drawn else {}), most)
     script = _asset("report.js")
@@ -92,7 +104,7 @@ def html_of(
         page=page, sections=sections, style=Markup(_asset("style.css")), script=Markup(script),
         plotly=Markup(_packed_plotly()) if inside else "", source=_source(plotly, root),
         drawn=drawn, allowed=allowed, figures=figures, figures_as=figures_as, record=embedded,
-        encoding=encoding, link=record, root=root, feed=feed, language=TAGS[spoken()],
+        encoding=encoding, link=link, root=root, feed=feed, language=TAGS[spoken()],
     )  # fmt: skip
 
 
@@ -101,45 +113,10 @@ def plotly_file() -> tuple[str, str]:
     return f"plotly-{_version()}.min.js", _plotly_source()
 
 
-def trimmed(sections: Sequence[Section], size: int) -> tuple[Section, ...]:
-    """The sections with tables cut, all to one number of rows, until about ``size`` bytes are left.
-
-    A cut table says how many rows are missing and where they are. The first section stays whole.
-    """
-    for rows in ROWS_KEPT:
-        cut = tuple(_cut(section, rows) if i else section for i, section in enumerate(sections))
-        if sum(map(_weight, cut)) <= size:
-            break
-    return cut
-
-
-def _cut(section: Section, rows: int) -> Section:
-    blocks = [
-        replace(block, table=_shorter(block.table, rows)) if isinstance(block, Figure)
-        else _shorter(block, rows) if isinstance(block, Table) else block
-        for block in section.blocks
-    ]  # fmt: skip
-    return replace(section, blocks=tuple(blocks))
-
-
-def _shorter(found: Table, rows: int) -> Table:
-    missing = len(found.rows) - rows
-    if missing <= 0:
-        return found
-    told = say("{n:,} more rows of this table are in the record, and in its CSV.", n=missing)
-    more = told if found.more is None else f"{told} {found.more}"
-    return replace(found, rows=found.rows[:rows], more=more)
-
-
-def _weight(section: Section) -> int:
-    """About how many bytes the tables of a section take."""
-    tables = [
-        block.table if isinstance(block, Figure) else block
-        for block in section.blocks
-        if isinstance(block, Figure | Table)
-    ]
-    cells = (cell for found in tables for row in found.rows for cell in row)
-    return sum(len(cell.text.encode()) + 70 for cell in cells)
+def _rows(record: Record) -> int:
+    """How many rows all tables of a record have."""
+    tables = (getattr(record, name) for name in type(record).model_fields)
+    return sum(len(table) for table in tables if isinstance(table, list))
 
 
 def _source(plotly: Plotly, root: str) -> tuple[str, str] | None:
@@ -155,7 +132,7 @@ def _source(plotly: Plotly, root: str) -> tuple[str, str] | None:
 
 def pack(text: str) -> str:
     """The text as gzip in base64, without a time stamp."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode("ascii")
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ KINDS: dict[str, Kind] = {
 """By the second part of the schema, ``hae-audit/KIND/1``."""
 
 
+_HEAD = re.compile(rb'\s*\{\s*"schema":\s*"([a-z0-9/-]+)"')
+
+
 def read_any(path: Path) -> tuple[Kind, Any]:
     """Read a record of any kind.
 
@@ -56,17 +60,33 @@ def read_any(path: Path) -> tuple[Kind, Any]:
     InputError
         The file is missing, is no JSON, or is no record that has a page.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        AuditResult.read(path)  # says what is wrong with the file
-        raise
-    found = content.get("schema") if isinstance(content, dict) else None
-    parts = str(found).split("/")
-    kind = KINDS.get(parts[1]) if parts[0] == "hae-audit" and len(parts) == 3 else None
+    kind = KINDS.get(_named(path))
     if kind is None:
-        known = ", ".join(f"{name}.json" for name in KINDS)
-        raise InputError(
-            f"{path}: schema is {found!r}, must be that of {known}; give a record of hae-audit"
-        )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            AuditResult.read(path)  # says what is wrong with the file
+            raise
+        found = content.get("schema") if isinstance(content, dict) else None
+        kind = KINDS.get(_kind_in(found))
+        if kind is None:
+            known = ", ".join(f"{name}.json" for name in KINDS)
+            raise InputError(
+                f"{path}: schema is {found!r}, must be that of {known}; give a record of hae-audit"
+            )
     return kind, kind.read(path)
+
+
+def _named(path: Path) -> str:
+    """The kind that the head of a file names, as we write it; its reader checks the rest."""
+    try:
+        with path.open("rb") as file:
+            head = _HEAD.match(file.read(200))
+    except OSError:
+        return ""
+    return _kind_in(head[1].decode()) if head else ""
+
+
+def _kind_in(schema: object) -> str:
+    parts = str(schema).split("/")
+    return parts[1] if parts[0] == "hae-audit" and len(parts) == 3 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from audit.result import AuditResult
 from audit.rows import Gap, Group, MetricRow, RangeGap
@@ -53,10 +54,29 @@ def metric_row(
     result: AuditResult, metric: str, group: Group, class_: str | None = None
 ) -> MetricRow | None:
     """The row of one metric in one group."""
-    for row in result.metrics:
-        if row.metric == metric and row.class_ == class_ and row.group == group:
-            return row
-    return None
+    found = _by_name(_Same(result.metrics)).get((metric, class_), [])
+    return next((row for row in found if row.group == group), None)
+
+
+class _Same:
+    """A list that is never changed, known by its identity, so that an index of it can be kept."""
+
+    def __init__(self, rows: list[MetricRow]) -> None:
+        self.rows = rows
+
+    def __hash__(self) -> int:
+        return id(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.rows is other.rows
+
+
+@lru_cache(maxsize=1)
+def _by_name(metrics: _Same) -> dict[tuple[str, str | None], list[MetricRow]]:
+    found: dict[tuple[str, str | None], list[MetricRow]] = {}
+    for row in metrics.rows:
+        found.setdefault((row.metric, row.class_), []).append(row)
+    return found
 
 
 def rows_of(result: AuditResult, attributes: Sequence[str]) -> list[MetricRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.files import write_text
+from audit.record import uncollected
 from audit.result import AuditResult
 from reports.data_set import SECTIONS as DATA_SECTIONS
 from reports.format import plain
@@ -38,6 +39,7 @@ def render(result: AuditResult) -> str:
     return html_of(page_of(result))
 
 
+@uncollected()
 def page_of(result: AuditResult) -> Page:
     """What the page says, before any HTML."""
     builders = DATA_SECTIONS if result.task == "data" else SECTIONS
@@ -47,9 +49,8 @@ def page_of(result: AuditResult) -> Page:
         heading=plain(result.run.model),
         data=plain(result.run.data or "") or "data not stated",
         sections=tuple(section for section in found if section is not None),
-        text=result.to_json(),
+        record=result,
         file="audit.json",
-        schema=result.schema_,
         simulated=result.run.simulated,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from audit.recalibration.run import Recalibration
-from audit.record import record_text
 from reports.blocks import Answer, Block, Cell, Facts, Notice, Prose, Section, Tile, Tiles, table
 from reports.format import count, number, plain, plural
 from reports.html import Page
@@ -31,9 +30,8 @@ def recalibration_page(result: Recalibration) -> Page:
         heading=title,
         data=f"fitted on {plural(result.n_subjects_fit, 'person', 'people')}",
         sections=tuple(parts),
-        text=record_text(result),
+        record=result,
         file="recalibration.json",
-        schema=result.schema_,
     )
 
 

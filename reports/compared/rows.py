@@ -43,7 +43,8 @@ def changes_table(
     summary = f"{caption} ({count(len(rows))})" if fold else None
     cut = len(rows) - len(found)
     more = f"{count(cut)} more rows are in comparison.json." if cut > 0 else None
-    return table(id, caption, columns, found, summary=summary, footnotes=marks, more=more)
+    return table(id, caption, columns, found, summary=summary, footnotes=marks, more=more,
+                 gaps=True)  # fmt: skip
 
 
 def _cells(result: Comparison, row: Row, marks: dict[str, str]) -> list[Cell]:

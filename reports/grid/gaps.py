@@ -128,4 +128,4 @@ def _table(
         "aggregator", "backbone", "gap: control → aggregator", "change [interval]", "verdict", "p",
         "p adjusted", "people",
     )  # fmt: skip
-    return table(id, caption, columns, found, footnotes=marks)
+    return table(id, caption, columns, found, footnotes=marks, gaps=True)

@@ -236,8 +236,9 @@ def _table(
     more = f"{count(cut)} more pairs are in audit.json." if cut > 0 else None
     summary = f"{caption} ({count(len(lines))})" if fold else None
     return table(
-        id, caption, columns, lines[:MAX_ROWS], footnotes=marks, summary=summary, more=more
-    )
+        id, caption, columns, lines[:MAX_ROWS], footnotes=marks, summary=summary, more=more,
+        gaps=True,
+    )  # fmt: skip
 
 
 def _value(gap: Gap | None, u: str, marks: dict[str, str]) -> Cell:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from audit.result import AuditResult
 from audit.rows import AdjustedGap, AggregateGap, Gap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
+from reports.cut import MAX_GAP_ROWS
 from reports.figures import Mark, Role, forest
 from reports.format import (
     beside,
@@ -29,7 +30,6 @@ from reports.language import english, say
 from reports.lookup import defined_by_age, gaps_of, headline, unit
 from reports.words import REGRESSION, by, level_words, mark_of, verdict_label
 
-MAX_ROWS = 2000
 MAX_MARKS = 30
 
 _ROLES: dict[str | None, Role] = {
@@ -59,7 +59,6 @@ def build(result: AuditResult) -> Section | None:
     if metric is None or not result.gaps:
         return None
     blocks: list[Block] = [Prose((say(_READING),))]
-    left = MAX_ROWS
     for i, names in enumerate(result.spec.combinations):
         found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
         rows = [gap for gap in found if not isinstance(gap, AggregateGap | AdjustedGap)]
@@ -69,8 +68,7 @@ def build(result: AuditResult) -> Section | None:
         blocks.append(Heading(f"gaps-{i}", by(names)))
         blocks += [Prose((say(REGRESSION),))] if defined_by_age(result, names) else []
         blocks += _figures(result, list(names), metric, f"gaps-{i}")
-        blocks.append(_table(result, rows, list(names), f"gaps-{i}-all", left))
-        left = max(left - len(rows), 0)
+        blocks.append(_table(result, rows, list(names), f"gaps-{i}-all"))
     return Section("gaps", say("Differences"), tuple(blocks))
 
 
@@ -118,7 +116,7 @@ def _figure(
     panel = Panel(
         f"{id}-plot", title, say("{title}. {text}.", title=title, text=said), spec, height
     )
-    rows = _table(result, widest, names, f"{id}-table", MAX_ROWS, fold=False)
+    rows = _table(result, widest, names, f"{id}-table", fold=False)
     return Figure(f"{id}-figure", title, caption, (panel,), rows)
 
 
@@ -157,12 +155,11 @@ def _table(
     gaps: Sequence[Gap],
     names: list[str],
     id: str,
-    limit: int,
     *,
     fold: bool = True,
 ) -> Table:
     marks: dict[str, str] = {}
-    rows = [_row(result, gap, marks) for gap in gaps[:limit]]
+    rows = [_row(result, gap, marks) for gap in gaps[:MAX_GAP_ROWS]]
     caption = (
         say("{names}: all differences", names=combination_label(names))
         if fold
@@ -177,7 +174,8 @@ def _table(
         say("p permutation"), say("least detectable"), say("people first"), say("people second"),
     )  # fmt: skip
     summary = bracketed(caption, count(len(gaps))) if fold else None
-    return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more)
+    return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more,
+                 gaps=True)  # fmt: skip
 
 
 def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:

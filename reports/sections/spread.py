@@ -108,8 +108,9 @@ def _table(
     more += [_without(bare, "more ")] if bare else []
     summary = f"{caption} ({count(len(rows))})" if fold else None
     return table(
-        id, caption, columns, lines, summary=summary, footnotes=marks, more=" ".join(more) or None
-    )
+        id, caption, columns, lines, summary=summary, footnotes=marks, more=" ".join(more) or None,
+        gaps=True,
+    )  # fmt: skip
 
 
 def _without(rows: Mapping[Key, Mapping[str, AggregateGap]], word: str) -> str:

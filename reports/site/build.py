@@ -116,10 +116,11 @@ def _add(path: Path, folder: Path, date: str, release: str, known: dict[str, Ent
     if sha256 in known and (folder / "pages" / f"{known[sha256].id}.html").exists():
         return known[sha256]
     kind, record = read_any(path)
-    entry = entry_of(kind, record, sha256, date, release)
-    page = html_of(kind.page(record), "directory", f"../records/{entry.id}.json", root="../")
+    page = kind.page(record)
+    entry = entry_of(kind, record, page, sha256, date, release)
+    text = html_of(page, "directory", f"../records/{entry.id}.json", root="../")
     write_bytes(folder / "records" / f"{entry.id}.json", content)
-    write_text(folder / "pages" / f"{entry.id}.html", page)
+    write_text(folder / "pages" / f"{entry.id}.html", text)
     return entry
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.record import record_text
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
 from reports.figures import Line, Point, lines
 from reports.format import estimate, metric_title, number, plain, plural, unit_word
@@ -39,7 +38,7 @@ def index_page(site: Site) -> Page:
     return Page(
         kind="Audits of face models", heading=plain(site.title),
         data=plural(len(site.entries), "record"),
-        sections=tuple(sections), text=record_text(site), file=FILE, schema=site.schema_,
+        sections=tuple(sections), record=site, file=FILE,
     )  # fmt: skip
 
 
@@ -120,11 +119,11 @@ def trend_page(entries: Sequence[Entry]) -> Page:
     caption = "Each release has its own interval; whether two differ, a comparison says."
     block = Figure("trend-figure", f"{title.capitalize()} over releases", caption, tuple(panels),
                    made, "half")  # fmt: skip
-    text = record_text(Site(title=last.model, entries=list(entries)))
     return Page(
         kind="Trend over releases", heading=last.model, data=last.data,
-        sections=(Section("trend", "Trend", (block,), fold=False),), text=text, file="trend.json",
-        schema="hae-audit/site/1", simulated=any(e.simulated for e in entries),
+        sections=(Section("trend", "Trend", (block,), fold=False),), file="trend.json",
+        record=Site(title=last.model, entries=list(entries)),
+        simulated=any(e.simulated for e in entries),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from audit.result import AuditResult
 from audit.rows import Number, Record
 from reports.answer import answers
 from reports.format import combination_label
+from reports.html import Page
 from reports.kinds import Kind
 from reports.language import Language
 from reports.lookup import headline, metric_row, range_gap, unit
@@ -88,9 +89,10 @@ class Site(Record):
         return read_record(cls, path, SCHEMA, "hae-audit publish") if path.exists() else cls()
 
 
-def entry_of(kind: Kind, record: Any, sha256: str, published: str, release: str) -> Entry:
-    """The entry of one record, from its rows."""
-    page = kind.page(record)
+def entry_of(
+    kind: Kind, record: Any, page: Page, sha256: str, published: str, release: str
+) -> Entry:
+    """The entry of one record, from its rows and the head of its page."""
     known = {
         "sha256": sha256, "kind": kind.name, "task": record.task, "model": page.heading,
         "data": page.data, "published": published, "release": release,
