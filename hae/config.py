@@ -38,7 +38,7 @@ HeadName = Literal[
     "partition",
 ]  # fmt: skip
 OptimizerName = Literal["ranger", "adamw"]
-AROUND = ("bcnn", "cbam", "stn", "tnet")
+AROUND = ("bcnn", "cbam", "racnn", "stn", "tnet")
 ZOOMING = frozenset({"tnet"})
 """Backbones that work around another one, and those of them that show it parts of the image."""
 
@@ -101,11 +101,16 @@ class BackboneConfig(Strict):
     Families that attend around a network name it: ``name = "stn"``, ``of = "resnet18"``; its
     weights are then those that ``init`` names, unless a file holds the whole. Keys that a family
     does not use have no effect. ``transformers``: of ``stn``. ``width``: channels whose products
-    ``bcnn`` pools (64); hidden layer that scores the places of ``tnet`` (128). ``sketch``: size of
-    ``bcnn``'s compact form; 0 is the full one. Of ``tnet``: ``base``, side in pixels of all that
-    the network inside sees (half the input); ``grid`` x ``grid`` places, windows of ``overlap`` of
+    ``bcnn`` pools (64); hidden layer that scores the places of ``tnet`` and that proposes the
+    squares of ``racnn`` (128). ``sketch``: size of ``bcnn``'s compact form; 0 is the full one.
+    ``base``: side in pixels of all that the network inside ``tnet`` sees, and of ``racnn``'s
+    squares (half the input). Of ``tnet``: ``grid`` x ``grid`` places, windows of ``overlap`` of
     the side; how many ``locations`` are looked at, at each level; ``policy`` of training.
     ``hourglass`` is a network of its own: ``stacks``, ``parts`` (8), ``width`` (128).
+    ``proposal_steps``: batches in which ``racnn`` learns to propose the squares of highest response
+    before it learns where to look from the answers. Of ``ram`` and ``dram``: ``glimpses`` of
+    ``patches`` patches each, the finest of ``glimpse`` pixels (a quarter of the input's side);
+    ``sigma``, SD of the drawn locations, where the image is [-1, 1].
     """
 
     name: str = "resnet50"
@@ -123,6 +128,11 @@ class BackboneConfig(Strict):
     policy: Literal["gumbel_topk", "topk"] = "gumbel_topk"
     stacks: Annotated[int, Field(ge=1, le=8)] = 2
     parts: Annotated[int, Field(ge=2, le=64)] | None = None
+    proposal_steps: Positive = 200
+    glimpses: Annotated[int, Field(ge=2, le=64)] = 6
+    patches: Annotated[int, Field(ge=1, le=6)] = 3
+    glimpse: Annotated[int, Field(ge=8)] | None = None
+    sigma: Annotated[float, Field(gt=0, le=1)] = 0.05
 
     @model_validator(mode="after")
     def _placed(self) -> BackboneConfig:

@@ -20,7 +20,9 @@ class Attended:
     outside [0, 1]. ``penalties``: weighted terms of the loss that need no target, (n,) by name.
     ``parts`` (n, p, ``out_dim``): features that have a loss of their own. ``logs`` (n, m):
     log-probabilities of the draws, each given those before. ``values`` (n, m): rewards that the
-    network expects at them, for those that learn this.
+    network expects at them, for those that learn this. ``steer``: from the gradient of a loss at
+    the parts (m, p, ``out_dim``) of the first m images to a number () with the gradient of that
+    loss for what chose the places, and for nothing else.
     """
 
     features: Tensor
@@ -31,6 +33,7 @@ class Attended:
     parts: Tensor | None = None
     logs: Tensor | None = None
     values: Tensor | None = None
+    steer: Callable[[Tensor], Tensor] | None = None
 
     def first(self, n: int) -> Attended:
         """Of the first n images."""
@@ -40,15 +43,19 @@ class Attended:
 def _first(value: Any, n: int) -> Any:
     if isinstance(value, Mapping):
         return {name: tensor[:n] for name, tensor in value.items()}
-    return None if value is None else value[:n]
+    return value[:n] if isinstance(value, Tensor) else value
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """``loss`` (): mean over the features. ``score`` (n, p): in [0, 1], 1 for a right answer."""
+    """``loss`` (): mean over the features. ``score`` (n, p): in [0, 1], 1 for a right answer.
+
+    ``error`` (n, p): 0 for a right answer; of an age |error| / 5 years, of an expression 1 - p.
+    """
 
     loss: Tensor
     score: Tensor
+    error: Tensor
 
 
 Judge = Callable[[Tensor], Judged]

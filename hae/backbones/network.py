@@ -23,8 +23,11 @@ from torch.nn import functional
 from audit.errors import InputError
 from hae.backbones.attended import Attended, Judge, gates
 from hae.backbones.bcnn import BilinearPooling
+from hae.backbones.glimpse import Deep, Recurrent
 from hae.backbones.hourglass import Hourglass
 from hae.backbones.last_map import prefix_tokens, to_map
+from hae.backbones.racnn import RecurrentAttention
+from hae.backbones.ram import Glimpses
 from hae.backbones.resattn import ResidualAttention
 from hae.backbones.state import read_state
 from hae.backbones.stn import SpatialTransformer
@@ -301,12 +304,15 @@ def _create(settings: BackboneConfig, size: int) -> nn.Module:
 
 FAMILIES: dict[str, Callable[[Backbone, BackboneConfig, int], nn.Module]] = {
     "bcnn": BilinearPooling,
+    "racnn": RecurrentAttention,
     "stn": SpatialTransformer,
     "tnet": TNet,
 }
 """What works around a network, from that, the config and the side of the input."""
 ALONE: dict[str, Callable[[BackboneConfig, int], nn.Module]] = {
+    "dram": partial(Glimpses, Deep),
     "hourglass": Hourglass,
+    "ram": partial(Glimpses, Recurrent),
 }
 """What attends and works around no network, from the config and the side of the input."""
 

@@ -92,14 +92,16 @@ class SpatialTransformer(nn.Module):
         return {}
 
 
-def crops(images: Tensor, matrices: Tensor) -> Tensor:
-    """(n, c, h, w) and (n, T, 2, 3) -> (n * T, c, h, w), bilinear; 0 outside the image."""
+def crops(images: Tensor, matrices: Tensor, side: int | None = None) -> Tensor:
+    """(n, c, h, w) and (n, T, 2, 3) -> (n * T, c, h, w), bilinear; 0 outside the image.
+
+    ``side``: of the crops, instead of h and w.
+    """
     t = matrices.shape[1]
     with torch.autocast(images.device.type, enabled=False):
         many = images.float().repeat_interleave(t, dim=0)
-        places = functional.affine_grid(
-            matrices.flatten(0, 1), list(many.shape), align_corners=False
-        )
+        size = [*many.shape[:2], *(many.shape[2:] if side is None else (side, side))]
+        places = functional.affine_grid(matrices.flatten(0, 1), size, align_corners=False)
         return functional.grid_sample(many, places, align_corners=False)
 
 
@@ -117,3 +119,11 @@ def around(matrices: Tensor) -> Tensor:
     reach = matrices[..., :2].abs().sum(-1)  # of the corners (+-1, +-1) from the centre
     centre = matrices[..., 2]
     return (torch.cat([centre - reach, centre + reach], dim=-1) + 1) / 2
+
+
+def upright(boxes: Tensor) -> Tensor:
+    """The matrices (n, 1, 2, 3) whose crops are boxes (n, 4) in shares of the image."""
+    x0, y0, x1, y1 = boxes.unbind(1)
+    none = torch.zeros_like(x0)
+    rows = [x1 - x0, none, x0 + x1 - 1, none, y1 - y0, y0 + y1 - 1]
+    return torch.stack(rows, dim=1).view(-1, 1, 2, 3)

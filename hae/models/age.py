@@ -135,8 +135,8 @@ class AgeModel(nn.Module):
         n, p = features.shape[:2]
         raw = self.head(project(self.projection, features.flatten(0, 1)))
         each = target.repeat(n * p // len(target.low))
-        score = torch.exp(-distance(self.head.age(raw), each) / REWARD_YEARS)
-        return Judged(self.head.losses(raw, each)["total"], score.view(n, p))
+        error = (distance(self.head.age(raw), each) / REWARD_YEARS).view(n, p)
+        return Judged(self.head.losses(raw, each)["total"], torch.exp(-error), error)
 
     def masses(self, output: Output, temperature: float = 1.0) -> Tensor | None:
         """Probabilities of the bins at a temperature, (b, C), the mean over the groups.

@@ -164,7 +164,8 @@ class ExpressionModel(nn.Module):
         logits = full(self.classifier(flat)).view(m, p, -1)
         each = target.repeat_interleave(m // len(target), dim=0)[:, None]
         loss = -(logits.log_softmax(-1) * each).sum(-1).mean()
-        return Judged(loss, (logits.softmax(-1) * each).sum(-1))
+        score = (logits.softmax(-1) * each).sum(-1)
+        return Judged(loss, score, 1 - score)
 
     def _cured(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
         settings = self.expression

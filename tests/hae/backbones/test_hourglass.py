@@ -36,7 +36,7 @@ def noise(n: int, size: int) -> Tensor:
 
 def judge(features: Tensor) -> Judged:
     score = features.mean(-1).sigmoid()
-    return Judged((1 - score).mean(), score)
+    return Judged((1 - score).mean(), score, 1 - score)
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 8), (64, 16), (112, 28), (224, 56)])

@@ -46,7 +46,7 @@ def noise(n: int, size: int) -> Tensor:
 def judge(features: Tensor) -> Judged:
     """A right answer has a large mean."""
     score = features.mean(-1).sigmoid()
-    return Judged((1 - score).mean(), score)
+    return Judged((1 - score).mean(), score, 1 - score)
 
 
 def test_windows_lie_where_the_paper_has_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from hae.adapters.checkpoint import load_checkpoint
 from hae.backbones.network import Backbone
 from hae.backbones.weights import load_weights
+from hae.checkpoint import read_checkpoint
 from hae.config import AgeModelConfig, ExpressionConfig
 from hae.heads.target import AgeTarget
 from hae.models.age import AgeModel
@@ -29,6 +31,9 @@ FAMILIES: list[dict[str, Any]] = [
     {"name": "bcnn", "of": "small_resnet", "width": 8},
     {"name": "tnet", "of": "small_resnet", "grid": 3, "overlap": 0.5, "locations": [2]},
     {"name": "hourglass", "width": 8, "parts": 3},
+    {"name": "racnn", "of": "small_resnet", "width": 8},
+    {"name": "ram", "glimpses": 2},
+    {"name": "dram", "glimpses": 2},
 ]
 
 
@@ -92,28 +97,38 @@ def test_every_family_learns_expressions(backbone: dict[str, Any], aggregate: bo
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("backbone", ["tnet"])
+RUNS = {
+    "tnet": ("of=small_resnet", "grid=2", "overlap=0.5", "locations=[2]"),
+    "racnn": ("of=small_resnet", "base=32", "proposal_steps=3"),
+    "ram": ("glimpses=2",),
+    "dram": ("glimpses=2",),
+}
+"""Keys of backbones in short runs at 32 pixels."""
+
+
+def settings(backbone: str) -> list[str]:
+    keys = (f"name={backbone}", *RUNS[backbone])
+    return [*SHORT, "model.size=32", *(f"model.backbone.{key}" for key in keys)]
+
+
+@pytest.mark.parametrize("backbone", RUNS)
 def test_a_whole_run_and_its_checkpoint(tmp_path: Path, backbone: str) -> None:
     # what is predicted from the file is what validation said, and its weights begin another run
     table = write_faces(tmp_path / "faces", people=8, size=16)
-    own = [
-        f"model.backbone.name={backbone}",
-        "model.backbone.of=small_resnet",
-        "model.backbone.grid=2",
-        "model.backbone.overlap=0.5",
-        "model.backbone.locations=[2]",
-    ]
+    own = settings(backbone)
     told = Told()
-    made = train_age(order(table, tmp_path / "a", *SHORT, "model.size=32", *own), told)
+    made = train_age(order(table, tmp_path / "a", *own), told)
     assert all(math.isfinite(value) for _, figures in told.steps for value in figures.values())
     first = load_checkpoint(made)
-    again = order(
-        table, tmp_path / "b", *SHORT, "model.size=32", *own, f"model.backbone.init={made}"
-    )
+    again = order(table, tmp_path / "b", *own, f"model.backbone.init={made}")
     model = AgeModel(again.config.model)
     begin(model, model.backbone, again, told)
     saved = first.model.backbone.state_dict()  # type: ignore[union-attr]
     assert all(torch.equal(v, saved[k]) for k, v in model.backbone.state_dict().items())
+    if backbone == "racnn":  # has learned what the highest squares are, and is past that
+        assert saved["network.batches"] == 6
+    if "of=small_resnet" not in RUNS[backbone]:
+        return
     # weights of the network inside fit it as well
     alone = tmp_path / "small.safetensors"
     inner = {
@@ -125,3 +140,24 @@ def test_a_whole_run_and_its_checkpoint(tmp_path: Path, backbone: str) -> None:
     load_weights(part, str(alone), partial=False, timm_name="small_resnet")
     assert all((v == 0).all() for v in part.state_dict().values())
     assert any((v != 0).any() for v in model.backbone.state_dict().values())
+
+
+@pytest.mark.parametrize("backbone", ["racnn", "ram"])
+def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, backbone: str) -> None:
+    # stopped at step 4, it goes on from step 2: before proposals are learned by rank
+    table = write_faces(tmp_path / "faces", people=8, size=16)
+    own = [*settings(backbone), "validate_every=2"]
+
+    class Impatient(Told):
+        def step(self, step: int, figures: Mapping[str, float]) -> None:
+            if step == 4:
+                raise KeyboardInterrupt
+
+    whole = train_age(order(table, tmp_path / "a", *own), Told())
+    with pytest.raises(KeyboardInterrupt):
+        train_age(order(table, tmp_path / "b", *own), Impatient())
+    told = Told()
+    parts = train_age(order(table, tmp_path / "b", *own), told)
+    assert told.steps[0][0] == 4
+    one, two = (read_checkpoint(path).part("model") for path in (whole, parts))
+    assert all(torch.equal(one[name], two[name]) for name in one.keys() | two.keys())
