@@ -7,10 +7,14 @@ from pathlib import Path
 from audit.comparison import Comparison
 from audit.files import write_text
 from reports.compared import SECTIONS
-from reports.format import plain, plural
+from reports.format import plain, plural, semicolons
 from reports.html import Page, html_of
+from reports.language import english, say
 
-KINDS = {"age": "Face age models compared", "expression": "Facial expression models compared"}
+KINDS = {
+    "age": english("Face age models compared"),
+    "expression": english("Facial expression models compared"),
+}
 
 
 def render_comparison(result: Comparison) -> str:
@@ -22,12 +26,15 @@ def comparison_page(result: Comparison) -> Page:
     """What the page says, before any HTML."""
     found = [build(result) for build in SECTIONS]
     first, *others = result.runs
-    rest = others[0].name if len(others) == 1 else plural(len(others), "other run")
+    if len(others) == 1:
+        rest = plain(others[0].name)
+    else:
+        rest = plural(len(others), english("{n} other run"), english("{n} other runs"))
     data = dict.fromkeys(run.run.data for run in result.runs if run.run.data)
     return Page(
-        kind=KINDS[result.task],
-        heading=f"{plain(rest)} against {plain(first.name)}",
-        data="; ".join(map(plain, data)) or "data not stated",
+        kind=say(KINDS[result.task]),
+        heading=say("{run} against {baseline}", run=rest, baseline=plain(first.name)),
+        data=semicolons(map(plain, data)) or say("data not stated"),
         sections=tuple(section for section in found if section is not None),
         record=result,
         file="comparison.json",

@@ -9,9 +9,12 @@ from audit.generality.record import Generality
 from reports.format import plain
 from reports.grid import SECTIONS
 from reports.html import Page, html_of
+from reports.language import english, say
 
-KINDS = {"age": "Face age: does it hold on every backbone", "expression":
-         "Facial expression: does it hold on every backbone"}  # fmt: skip
+KINDS = {
+    "age": english("Face age: does it hold on every backbone"),
+    "expression": english("Facial expression: does it hold on every backbone"),
+}
 
 
 def render_generality(result: Generality, file: str = "generality.json") -> str:
@@ -24,9 +27,11 @@ def generality_page(result: Generality, file: str = "generality.json") -> Page:
     found = [build(result) for build in SECTIONS]
     spec = result.spec
     return Page(
-        kind=KINDS[result.task],
-        heading=f"{len(spec.aggregators)} aggregators on {len(spec.backbones)} backbones",
-        data=plain(result.run.data or "") or "data not stated",
+        kind=say(KINDS[result.task]),
+        heading=say(
+            "{n} aggregators on {k} backbones", n=len(spec.aggregators), k=len(spec.backbones)
+        ),
+        data=plain(result.run.data or "") or say("data not stated"),
         sections=tuple(section for section in found if section is not None),
         record=result,
         file=file,

@@ -56,6 +56,10 @@ def view(
         Path, typer.Argument(metavar="DIR", help="A site, or a folder with runs below it.")
     ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    language: Annotated[
+        Literal["en", "zh"],
+        typer.Option(help="Of pages of runs: English or Simplified Chinese; a site keeps its own."),
+    ] = "en",
 ) -> None:
     """Show a site, or the runs below a folder, on this machine only; follows changed records."""
     from audit.errors import InputError
@@ -63,7 +67,7 @@ def view(
 
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; give a site, or a folder with runs")
-    with serve(folder, port) as server:
+    with serve(folder, port, language) as server:
         host, number = server.server_address[:2]
         typer.echo(f"http://{host!s}:{number}/ (Ctrl-C ends)")
         try:

@@ -6,46 +6,57 @@ from audit.comparison import Agreement, Comparison
 from reports.blocks import Block, Cell, Heading, Prose, Section, Table, table
 from reports.compared.lookup import others, short
 from reports.format import count, group_label, metric_title, number, plain
+from reports.language import english, say
 
 MAX_ROWS = 200
 _MISSING = {
-    "both": "Errors are compared on the faces that both runs processed. Those are the easier ones: "
-    "where one run fails more often, or more often in one group, the comparison flatters it there. "
-    "Failure rates, and metrics whose name ends in _all, are of all labelled faces.",
-    "worst": "A failure counts as wrong, on all labelled faces. Errors in years have no worst, so "
-    "they are not compared.",
+    "both": english(
+        "Errors are compared on the faces that both runs processed. Those are the easier ones: "
+        "where one run fails more often, or more often in one group, the comparison flatters it "
+        "there. Failure rates, and metrics whose name ends in _all, are of all labelled faces."
+    ),
+    "worst": english(
+        "A failure counts as wrong, on all labelled faces. Errors in years have no worst, so they "
+        "are not compared."
+    ),
 }
 
 
 def build(result: Comparison) -> Section | None:
     """Failures of each run, and a table of agreement for each pair."""
-    blocks: list[Block] = [Prose((_MISSING[result.spec.missing],)), _runs(result)]
+    blocks: list[Block] = [Prose((say(_MISSING[result.spec.missing]),)), _runs(result)]
     for i, run in enumerate(others(result)):
         rows = [row for row in result.agreement if row.run_b == run and row.n]
         if rows:
-            base = short(result, result.spec.baseline)
-            blocks.append(Heading(f"faces-{i}", f"{short(result, run)} and {base}, face by face"))
+            title = say(
+                "{run} and {baseline}, face by face",
+                run=short(result, run), baseline=short(result, result.spec.baseline),
+            )  # fmt: skip
+            blocks.append(Heading(f"faces-{i}", title))
             blocks.append(_agreement(rows, f"faces-{i}-table"))
-    return Section("faces", "Faces and failures", tuple(blocks))
+    return Section("faces", say("Faces and failures"), tuple(blocks))
 
 
 def _runs(result: Comparison) -> Table:
     rows = [
         [
-            Cell(plain(run.name), head=True), Cell("baseline" if run.baseline else ""),
+            Cell(plain(run.name), head=True), Cell(say("baseline") if run.baseline else ""),
             Cell(count(run.n_failed), run.n_failed), Cell(count(run.n_absent), run.n_absent),
             Cell(plain(run.run.model)), Cell(plain(run.run.data or "")),
             Cell(plain(run.setting or "")),
         ]
         for run in result.runs
     ]  # fmt: skip
-    columns = ("run", "", "failed", "not in its table", "model", "data", "seed of")
-    return table("runs", "Runs, and the faces that they did not process", columns, rows)
+    columns = (
+        say("run"), "", say("failed"), say("not in its table"), say("model"), say("data"),
+        say("seed of"),
+    )  # fmt: skip
+    caption = say("Runs, and the faces that they did not process")
+    return table("runs", caption, columns, rows)
 
 
 def _agreement(rows: list[Agreement], id: str) -> Table:
     first = rows[0]
-    a, b = plain(first.run_a), plain(first.run_b)
     years = any(row.mean_abs_difference is not None for row in rows)
     found = []
     for row in rows[:MAX_ROWS]:
@@ -59,12 +70,20 @@ def _agreement(rows: list[Agreement], id: str) -> Table:
             cells.append(Cell(number(apart, "years"), apart))
         found.append(cells)
     columns = [
-        "group", "labelled faces", "processed by both", "failed in the first only",
-        "failed in the second only", "failed in both", "same answer", "both right",
-        "only the first right", "only the second right", "both wrong",
-        *(["mean difference, years"] if years else []),
+        say("group"), say("labelled faces"), say("processed by both"),
+        say("failed in the first only"), say("failed in the second only"), say("failed in both"),
+        say("same answer"), say("both right"), say("only the first right"),
+        say("only the second right"), say("both wrong"),
+        *([say("mean difference, years")] if years else []),
     ]  # fmt: skip
-    caption = f"Faces; first {a}, second {b}; right is told by {metric_title(first.right)}"
+    caption = say(
+        "Faces; first {first}, second {second}; right is told by {metric}",
+        first=plain(first.run_a), second=plain(first.run_b), metric=metric_title(first.right),
+    )  # fmt: skip
     cut = len(rows) - len(found)
-    more = f"{count(cut)} more groups are in comparison.json." if cut > 0 else None
+    more = (
+        say("{n} more groups are in {file}.", n=count(cut), file="comparison.json")
+        if cut > 0
+        else None
+    )
     return table(id, caption, columns, found, more=more)

@@ -2,75 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from audit.comparison import Comparison
 from audit.notes import NOTES
-from reports.blocks import Block, Cell, Facts, Prose, Section, table
-from reports.compared.lookup import unit
+from audit.result import Spec
+from reports.blocks import Block, Cell, Facts, Prose, Section, Table, table
 from reports.compared.words import level_words
-from reports.format import combination_label, count, note_codes, number, plain, unit_word
+from reports.format import (
+    amount,
+    combination_label,
+    commas,
+    count,
+    note_codes,
+    persons,
+    plain,
+    semicolons,
+)
+from reports.language import english, say
 from reports.sections.methods import definitions
 from reports.words import SOURCES
 
 _READING = (
-    "A difference is the second run minus the first on the same faces. Its interval comes from "
-    "the influence of each person on it, so what both runs find hard alike cancels: t for means "
-    "and coefficients, Tango's score interval with the effective number of faces for shares, the "
-    "joint bootstrap for quantiles. Changes of gaps in shares are adjusted as if half a face more "
-    "had gone either way in each group, so that runs that agree are not taken for certain to "
-    "agree.",
-    "A family is one metric over one combination of attributes. Limits and p for a family come "
-    "from the joint bootstrap of persons (max-T), in which a person has the same weight in every "
-    "run.",
-    "One run is better where its family's interval lies wholly beyond 0, or beyond the margin "
-    "where one was stated. Two runs are equivalent only within a stated margin: where the 90 % "
-    "interval lies inside it.",
+    english(
+        "A difference is the second run minus the first on the same faces. Its interval comes from "
+        "the influence of each person on it, so what both runs find hard alike cancels: t for "
+        "means and coefficients, Tango's score interval with the effective number of faces for "
+        "shares, the joint bootstrap for quantiles. Changes of gaps in shares are adjusted as if "
+        "half a face more had gone either way in each group, so that runs that agree are not taken "
+        "for certain to agree."
+    ),
+    english(
+        "A family is one metric over one combination of attributes. Limits and p for a family come "
+        "from the joint bootstrap of persons (max-T), in which a person has the same weight in "
+        "every run."
+    ),
+    english(
+        "One run is better where its family's interval lies wholly beyond 0, or beyond the margin "
+        "where one was stated. Two runs are equivalent only within a stated margin: where the 90 % "
+        "interval lies inside it."
+    ),
 )
-ADJUST = {"max_t": "joint bootstrap (max-T)", "holm": "Holm", "bh": "Benjamini-Hochberg"}
+ADJUST = {
+    "max_t": english("joint bootstrap (max-T)"),
+    "holm": english("Holm"),
+    "bh": english("Benjamini-Hochberg"),
+}
+MISSING = {"both": english("both"), "worst": english("worst")}
+ESTIMANDS = {"image": english("a random image"), "subject": english("a random subject")}
 
 
 def build(result: Comparison) -> Section:
     """Choices, definitions, notes, files."""
-    blocks: list[Block] = [Prose(_READING), Facts(_choices(result))]
+    blocks: list[Block] = [Prose(tuple(map(say, _READING))), Facts(_choices(result))]
     blocks.append(definitions(result.spec))
     tables = (result.paired, result.gaps, result.seeds, result.pareto)
     texts = {row.note for rows in tables for row in rows}
     codes = {code for text in texts for code in note_codes(text)}
     if codes:
-        notes = [[Cell(code, head=True), Cell(NOTES[code])] for code in sorted(codes)]
-        blocks.append(table("notes", "Notes that occur", ("note", "means"), notes))
+        blocks.append(table_of_notes(codes))
     files = [
         [Cell(plain(run.name), head=True), Cell(plain(f.name)), Cell(count(f.bytes), f.bytes),
          Cell(f.sha256)]
         for run in result.runs for f in run.run.files
     ]  # fmt: skip
     if files:
-        heads = ("run", "file", "bytes", "SHA-256")
-        blocks.append(table("files", "Files read", heads, files))
-    return Section("methods", "Methods", tuple(blocks))
+        heads = (say("run"), say("file"), say("bytes"), "SHA-256")
+        blocks.append(table("files", say("Files read"), heads, files))
+    return Section("methods", say("Methods"), tuple(blocks))
+
+
+def table_of_notes(codes: Iterable[str]) -> Table:
+    """The notes of the rows in words."""
+    notes = [[Cell(code, head=True), Cell(say(NOTES[code]))] for code in sorted(codes)]
+    return table("notes", say("Notes that occur"), (say("note"), say("means")), notes)
+
+
+def margins_words(spec: Spec) -> str:
+    """The stated margins of a record's metrics, or that there is none."""
+    margins = [
+        say("{name}: {text}", name=plain(name), text=f"±{amount(value, spec.metrics[name].unit)}")
+        for name, value in spec.margins.items()
+    ]
+    return semicolons(margins) or say("none was stated")
+
+
+def labels_words(spec: Spec) -> str:
+    """Who assigned the labels of a record's groups."""
+    sources = [
+        say("{name}: {text}", name=plain(name), text=say(SOURCES[found.source]))
+        for name, found in spec.attributes.items()
+    ]
+    return semicolons(sources) or say("none")
+
+
+def adjustment_words(spec: Spec) -> str:
+    """How tests are corrected for their number."""
+    return say(ADJUST[spec.adjust]) if spec.adjust else say("none")
+
+
+def combinations_words(spec: Spec) -> str:
+    """The attribute combinations, or that there is none."""
+    return semicolons(map(combination_label, spec.combinations)) or say("none")
+
+
+def resampled(spec: Spec) -> str:
+    """The unit of resampling, and what it is."""
+    return say("{name}: {text}", name=say(spec.unit_of_resampling), text=say(plain(spec.units)))
+
+
+def named_words(found: Mapping[str, Sequence[str]]) -> str:
+    """Names with those that belong to each."""
+    return semicolons(
+        say("{name}: {text}", name=plain(name), text=commas(map(plain, own)))
+        for name, own in found.items()
+    )
+
+
+def versions_words(versions: Mapping[str, str]) -> str:
+    """Versions of packages, or that there is no record of them."""
+    return commas(f"{k} {v}" for k, v in versions.items()) or say("not recorded")
 
 
 def _choices(result: Comparison) -> tuple[tuple[str, str], ...]:
     spec = result.spec
-    margins = [
-        f"{plain(name)}: ±{number(value, unit(result, name))} {unit_word(unit(result, name))}"
-        for name, value in spec.margins.items()
-    ]
-    sources = [f"{plain(name)}: {SOURCES[a.source]}" for name, a in spec.attributes.items()]
-    settings = [f"{plain(k)}: {', '.join(map(plain, v))}" for k, v in spec.settings.items()]
-    facts = [
-        ("holds", spec.scope),
-        ("baseline", plain(spec.baseline)),
-        ("faces that failed", spec.missing),
-        ("unit of resampling", f"{spec.unit_of_resampling}: {plain(spec.units)}"),
-        ("estimand", f"a random {spec.estimand}"),
-        ("intervals", f"{level_words(result)}; bootstrap replicates: {count(spec.n_boot)}"),
-        ("smallest group tested", f"{count(spec.min_n)} persons"),
-        ("margins", "; ".join(text.strip() for text in margins) or "none was stated"),
-        ("adjustment", ADJUST.get(spec.adjust or "", "none")),
-        ("combinations", "; ".join(map(combination_label, spec.combinations)) or "none"),
-        ("group labels", "; ".join(sources) or "none"),
-        *([("settings", "; ".join(settings))] if settings else []),
-        ("command", plain(result.command or "") or "not recorded"),
-        ("versions", ", ".join(f"{k} {v}" for k, v in result.versions.items()) or "not recorded"),
-    ]
-    return tuple(facts)
+    replicates = say(
+        "{level}; bootstrap replicates: {n}", level=level_words(result), n=count(spec.n_boot)
+    )
+    settings = named_words(spec.settings)
+    return (
+        (say("holds"), say(spec.scope)),
+        (say("baseline"), plain(spec.baseline)),
+        (say("faces that failed"), say(MISSING[spec.missing])),
+        (say("unit of resampling"), resampled(spec)),
+        (say("estimand"), say(ESTIMANDS[spec.estimand])),
+        (say("intervals"), replicates),
+        (say("smallest group tested"), persons(spec.min_n)),
+        (say("margins"), margins_words(spec)),
+        (say("adjustment"), adjustment_words(spec)),
+        (say("combinations"), combinations_words(spec)),
+        (say("group labels"), labels_words(spec)),
+        *([(say("settings"), settings)] if settings else []),
+        (say("command"), plain(result.command or "") or say("not recorded")),
+        (say("versions"), versions_words(result.versions)),
+    )

@@ -8,6 +8,7 @@ from audit.comparison import Comparison, GapChange, PairedRow
 from reports.blocks import Cell, Table, table
 from reports.compared.lookup import better, short, unit
 from reports.compared.words import (
+    KINDS,
     change_words,
     from_to,
     gap_sides,
@@ -17,7 +18,8 @@ from reports.compared.words import (
     where,
 )
 from reports.figures import Mark
-from reports.format import count, number, p_value, plain
+from reports.format import bracketed, count, number, p_value, plain
+from reports.language import say
 from reports.words import mark_of
 
 MAX_ROWS = 400
@@ -37,19 +39,26 @@ def changes_table(
     marks: dict[str, str] = {}
     found = [_cells(result, row, marks) for row in rows[:limit]]
     columns = (
-        "metric", "where", "kind", "runs", "value", "change [interval]", "verdict", "p",
-        "p adjusted", "margin", "faces", "people",
+        say("metric"), say("where"), say("kind"), say("runs"), say("value"),
+        say("change [interval]"), say("verdict"), "p", say("p adjusted"), say("margin"),
+        say("faces"), say("people"),
     )  # fmt: skip
-    summary = f"{caption} ({count(len(rows))})" if fold else None
-    cut = len(rows) - len(found)
-    more = f"{count(cut)} more rows are in comparison.json." if cut > 0 else None
+    summary = bracketed(caption, count(len(rows))) if fold else None
+    more = more_rows(len(rows) - len(found))
     return table(id, caption, columns, found, summary=summary, footnotes=marks, more=more,
                  gaps=True)  # fmt: skip
 
 
+def more_rows(n: int) -> str | None:
+    """Where the rows are that a table leaves out, if it leaves out any."""
+    if n <= 0:
+        return None
+    return say("{n} more rows are in {file}.", n=count(n), file="comparison.json")
+
+
 def _cells(result: Comparison, row: Row, marks: dict[str, str]) -> list[Cell]:
     u = unit(result, row.metric)
-    kind = row.kind.replace("_", " ") if isinstance(row, GapChange) else "value"
+    kind = say(KINDS[row.kind]) if isinstance(row, GapChange) else say("value")
     sides = gap_sides(result, row) if isinstance(row, GapChange) else where(row)
     return [
         Cell(what(row), head=True),
@@ -70,8 +79,12 @@ def mark(result: Comparison, row: Row) -> Mark:
     """One line of a forest plot."""
     label = gap_sides(result, row) if isinstance(row, GapChange) else where(row)
     if row.class_ is not None:
-        label = f"{plain(row.class_)}: {label}"
-    hover = f"{label}: {from_to(result, row)}, {change_words(result, row)}; {verdict_words(row)}"
+        label = say("{name}: {text}", name=plain(row.class_), text=label)
+    hover = say(
+        "{label}: {values}, {change}; {verdict}",
+        label=label, values=from_to(result, row), change=change_words(result, row),
+        verdict=verdict_words(row),
+    )  # fmt: skip
     return Mark(label, row.value, row.low, row.high, count(row.n_subjects), hover, role_of(row))
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from audit.comparison import Comparison, SeedRow
 from reports.blocks import Block, Cell, Prose, Section, Table, table
 from reports.compared.lookup import headline, unit
+from reports.compared.rows import more_rows
+from reports.compared.words import KINDS
 from reports.format import (
+    bracketed,
     count,
     estimate,
     group_label,
@@ -14,10 +17,11 @@ from reports.format import (
     p_value,
     plain,
 )
+from reports.language import english, say
 from reports.words import mark_of
 
 MAX_ROWS = 300
-_READING = (
+_READING = english(
     "Here a run is one training out of many that the setting could have given: the value is the "
     "mean over its seeds, and the interval holds for another training on other people, by t with "
     "one degree of freedom less than there are seeds. The spread between seeds stands beside the "
@@ -32,12 +36,13 @@ def build(result: Comparison) -> Section | None:
     lead = headline(result)
     first = [row for row in result.seeds if row.metric == lead]
     rest = [row for row in result.seeds if row.metric != lead]
-    blocks: list[Block] = [Prose((_READING,))]
+    blocks: list[Block] = [Prose((say(_READING),))]
     if first:
-        blocks.append(_table(result, first, "seeds-table", "Settings over their seeds", fold=False))
+        caption = say("Settings over their seeds")
+        blocks.append(_table(result, first, "seeds-table", caption, fold=False))
     if rest:
-        blocks.append(_table(result, rest, "seeds-all", "All other metrics", fold=True))
-    return Section("seeds", "Seeds", tuple(blocks))
+        blocks.append(_table(result, rest, "seeds-all", say("All other metrics"), fold=True))
+    return Section("seeds", say("Seeds"), tuple(blocks))
 
 
 def _table(result: Comparison, rows: list[SeedRow], id: str, caption: str, *, fold: bool) -> Table:
@@ -48,7 +53,10 @@ def _table(result: Comparison, rows: list[SeedRow], id: str, caption: str, *, fo
         found.append([
             Cell(metric_label(row.metric, row.class_), head=True), Cell(_where(row)),
             Cell(plain(row.setting)),
-            Cell("its mean" if row.against is None else f"less {plain(row.against)}"),
+            Cell(
+                say("its mean") if row.against is None
+                else say("less {setting}", setting=plain(row.against))
+            ),
             Cell(estimate(row.value, row.low, row.high, u), row.value, mark_of(row.note, marks)),
             Cell("" if row.p is None else p_value(row.p), row.p),
             Cell(number(row.sd_seeds, u), row.sd_seeds),
@@ -56,16 +64,16 @@ def _table(result: Comparison, rows: list[SeedRow], id: str, caption: str, *, fo
             Cell(count(row.n_seeds), row.n_seeds), Cell(count(row.n_subjects), row.n_subjects),
         ])  # fmt: skip
     columns = (
-        "metric", "where", "setting", "what", "value [interval]", "p", "SD between seeds",
-        "SE of the people", "seeds", "people",
+        say("metric"), say("where"), say("setting"), say("what"), say("value [interval]"), "p",
+        say("SD between seeds"), say("SE of the people"), say("seeds"), say("people"),
     )  # fmt: skip
-    cut = len(rows) - len(found)
-    more = f"{count(cut)} more rows are in comparison.json." if cut > 0 else None
-    summary = f"{caption} ({count(len(rows))})" if fold else None
+    more = more_rows(len(rows) - len(found))
+    summary = bracketed(caption, count(len(rows))) if fold else None
     return table(id, caption, columns, found, summary=summary, footnotes=marks, more=more)
 
 
 def _where(row: SeedRow) -> str:
     if row.a is None or row.b is None:
         return group_label(row.group)
-    return f"{row.kind.replace('_', ' ')}: {group_label(row.a)} / {group_label(row.b)}"
+    sides = f"{group_label(row.a)} / {group_label(row.b)}"
+    return say("{name}: {text}", name=say(KINDS[row.kind]), text=sides)

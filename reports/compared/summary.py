@@ -25,17 +25,32 @@ from reports.compared.words import (
     sure_words,
 )
 from reports.format import (
+    amount,
+    beside,
     combination_label,
     count,
     group_label,
     interval,
     metric_title,
-    number,
+    people,
     plain,
     plural,
-    unit_word,
 )
+from reports.language import english, say
 from reports.sections.warnings import notices
+
+_PAIRED = {
+    "both": english(
+        "Each run is compared with {baseline} on the same faces, paired by person: differences are "
+        "those of the second run minus {baseline}, on faces that both runs processed. The page "
+        "leads with {metric} ({direction})."
+    ),
+    "worst": english(
+        "Each run is compared with {baseline} on the same faces, paired by person: differences are "
+        "those of the second run minus {baseline}, on all labelled faces, where a failure counts "
+        "as wrong. The page leads with {metric} ({direction})."
+    ),
+}
 
 
 def build(result: Comparison) -> Section:
@@ -43,7 +58,9 @@ def build(result: Comparison) -> Section:
     metric = headline(result)
     blocks: list[Block] = []
     if metric is None:
-        blocks.append(Notice("serious", "Nothing could be compared", "No metric has a value."))
+        blocks.append(
+            Notice("serious", say("Nothing could be compared"), say("No metric has a value."))
+        )
     else:
         blocks += [_tiles(result, metric), Prose(_lead(result, metric))]
         blocks += [Prose(surest(result))]
@@ -58,7 +75,7 @@ def build(result: Comparison) -> Section:
         ]
         blocks.append(Cards(tuple(cards)))
     blocks += notices(result.warnings)
-    return Section("summary", "Summary", tuple(blocks))
+    return Section("summary", say("Summary"), tuple(blocks))
 
 
 def _tiles(result: Comparison, metric: str) -> Tiles:
@@ -66,16 +83,20 @@ def _tiles(result: Comparison, metric: str) -> Tiles:
     tiles = []
     for run in result.runs:
         value, ends = _value_of(result, metric, run)
-        shown = " ".join(filter(None, (number(value, u), unit_word(u))))
-        role = "baseline" if run.baseline else ""
-        detail = ", ".join(filter(None, (interval(*ends, u), role)))
-        tiles.append(Tile(plain(run.name), shown, detail))
+        role = say("baseline") if run.baseline else ""
+        detail = beside(interval(*ends, u), role)
+        tiles.append(Tile(plain(run.name), amount(value, u), detail))
     first = overall(result, metric, others(result)[0])
     if first is not None:
-        people = result.spec.unit_of_resampling == "person"
-        words = f"of {plural(first.n_subjects, 'person', 'people')}" if people else "each a person"
-        tiles.append(Tile("faces compared", count(first.n), words))
+        named = result.spec.unit_of_resampling == "person"
+        words = of_people(first.n_subjects) if named else say("each a person")
+        tiles.append(Tile(say("faces compared"), count(first.n), words))
     return Tiles(tuple(tiles))
+
+
+def of_people(n: int) -> str:
+    """How many people the faces are of."""
+    return plural(n, english("of {n} person"), english("of {n} people"))
 
 
 def _value_of(
@@ -94,19 +115,12 @@ def _value_of(
 def _lead(result: Comparison, metric: str) -> tuple[str, ...]:
     base = plain(result.spec.baseline)
     title = metric_title(metric)
-    direction = DIRECTIONS[better(result, metric)]
-    faces = {
-        "both": "faces that both runs processed",
-        "worst": "all labelled faces, where a failure counts as wrong",
-    }[result.spec.missing]
-    said = (
-        f"Each run is compared with {base} on the same faces, paired by person: differences are "
-        f"those of the second run minus {base}, on {faces}. The page leads with {title} "
-        f"({direction})."
-    )
-    scope = (
-        f"All of this holds {result.spec.scope}: another training of the same model may come out "
-        "otherwise, and these intervals do not say how far."
+    direction = say(DIRECTIONS[better(result, metric)])
+    said = say(_PAIRED[result.spec.missing], baseline=base, metric=title, direction=direction)
+    scope = say(
+        "All of this holds {scope}: another training of the same model may come out otherwise, and "
+        "these intervals do not say how far.",
+        scope=say(result.spec.scope),
     )
     return said, scope
 
@@ -116,9 +130,9 @@ def _overall_card(result: Comparison, metric: str, run: str) -> Card | None:
     if row is None:
         return None
     label, tone = badge(row)
-    sides = (Side("overall", from_to(result, row), "", _people(row.n_subjects)),)
+    sides = (Side("overall", from_to(result, row), "", people(row.n_subjects)),)
     return Card(
-        f"{short(result, run)}: everyone",
+        say("{run}: everyone", run=short(result, run)),
         sides,
         change_words(result, row),
         None,
@@ -134,9 +148,9 @@ def _gap_card(result: Comparison, metric: str, run: str, names: list[str]) -> Ca
     if not rows:
         return None
     row = rows[0]
-    title = f"{short(result, run)}: gap by {combination_label(names)}"
+    title = say("{run}: gap by {groups}", run=short(result, run), groups=combination_label(names))
     if row.value is None or row.a is None or row.b is None:
-        return Card(title, (), "", None, "not tested", "open", ("Not compared.",), "")
+        return Card(title, (), "", None, say("not tested"), "open", (say("Not compared."),), "")
     label, tone = badge(row)
     words = ("highest", "lowest") if row.kind == "max_minus_min" else ("worst", "best")
     sides = tuple(
@@ -145,22 +159,18 @@ def _gap_card(result: Comparison, metric: str, run: str, names: list[str]) -> Ca
     )
     return Card(
         title,
-        (*sides, Side("gap", from_to(result, row), "", _people(row.n_subjects))),
+        (*sides, Side("gap", from_to(result, row), "", people(row.n_subjects))),
         change_words(result, row),
         None,
         label,
         tone,
         _gap_words(result, row),
-        f"The groups are those of {short(result, row.run_a)}.",
+        say("The groups are those of {run}.", run=short(result, row.run_a)),
     )
 
 
 def _gap_words(result: Comparison, row: GapChange) -> tuple[str, ...]:
     found = [sure_words(result, row)]
     if row.verdict in {"narrower", "wider"} and is_reversed(row):
-        found.append("The group that was ahead is now behind.")
+        found.append(say("The group that was ahead is now behind."))
     return tuple(found)
-
-
-def _people(n: int) -> str:
-    return plural(n, "person", "people")

@@ -6,6 +6,8 @@ from audit.comparison import Comparison, GapChange, PairedRow
 from reports.compared.lookup import better, unit
 from reports.figures import Role
 from reports.format import (
+    amount,
+    beside,
     estimate,
     group_label,
     metric_label,
@@ -13,15 +15,33 @@ from reports.format import (
     number,
     unit_word,
 )
+from reports.language import english, say
 from reports.words import Tone
 
 ARROW = "→"
 DIRECTIONS = {
-    "lower": "lower is better",
-    "higher": "higher is better",
-    "zero": "nearest to 0 is best",
-    "none": "no direction is better",
+    "lower": english("lower is better"),
+    "higher": english("higher is better"),
+    "zero": english("nearest to 0 is best"),
+    "none": english("no direction is better"),
 }
+KINDS = {
+    "value": english("value"),
+    "difference": english("difference"),
+    "vs_rest": english("vs rest"),
+    "worst_minus_best": english("worst minus best"),
+    "max_minus_min": english("max minus min"),
+}
+_VERDICTS = {
+    "a better": english("worse"),
+    "b better": english("better"),
+    "equivalent": english("equivalent"),
+    "inconclusive": english("inconclusive"),
+    "narrower": english("narrower"),
+    "wider": english("wider"),
+    "unchanged": english("unchanged"),
+}
+"""Verdicts as words on the second run; said where they are shown."""
 
 
 def level_words(result: Comparison) -> str:
@@ -36,13 +56,14 @@ def is_reversed(row: PairedRow | GapChange) -> bool:
 
 def verdict_words(row: PairedRow | GapChange) -> str:
     """The verdict on the second run, or why there is none."""
-    if isinstance(row, GapChange):
-        if is_reversed(row):
-            return "reversed" if row.verdict == "inconclusive" else f"{row.verdict}, reversed"
-        return row.verdict or "not tested"
-    return {"a better": "worse", "b better": "better"}.get(
-        row.verdict or "", row.verdict or ("not tested" if row.value is None else "no direction")
-    )
+    if row.verdict is None:
+        untested = row.value is None or isinstance(row, GapChange)
+        return say("not tested") if untested else say("no direction")
+    word = say(_VERDICTS[row.verdict])
+    if isinstance(row, GapChange) and is_reversed(row):
+        turned = say("reversed")
+        return turned if row.verdict == "inconclusive" else beside(word, turned)
+    return word
 
 
 def badge(row: PairedRow | GapChange) -> tuple[str, Tone]:
@@ -92,9 +113,9 @@ def where(row: PairedRow | GapChange) -> str:
         return group_label(row.group)
     a = "" if row.a is None else group_label(row.a)
     if row.kind == "vs_rest":
-        return f"{a} − the rest"
+        return say("{group} − the rest", group=a)
     if row.b is None:
-        return "no difference"
+        return say("no difference")
     # the worst has the least where more is better: then the best less the worst is positive
     return f"{a} − {group_label(row.b)}"
 
@@ -116,20 +137,26 @@ def sure_words(result: Comparison, row: PairedRow | GapChange) -> str:
     """How sure a change is, from its row alone."""
     level = level_words(result)
     if row.value is None:
-        return "Not compared."
+        return say("Not compared.")
     if row.low is None or row.high is None:
-        return "No interval exists for this change."
+        return say("No interval exists for this change.")
     if row.low_adjusted is None or row.high_adjusted is None:
-        return "Not tested."
+        return say("Not tested.")
     if row.low_adjusted > 0 or row.high_adjusted < 0:
-        size = _size_words(result, row)
-        return f"The {level} interval that holds for the family excludes 0.{size}"
+        held = say("The {level} interval that holds for the family excludes 0.", level=level)
+        return " ".join(filter(None, (held, _size_words(result, row))))
     if row.low > 0 or row.high < 0:
-        return f"Its own {level} interval excludes 0, the family's does not: not settled."
+        return say(
+            "Its own {level} interval excludes 0, the family's does not: not settled.", level=level
+        )
     same = {"equivalent", "unchanged"}
     if row.verdict in same:
-        return f"The 90 % interval is inside the margin of ±{_margin(result, row)}."
-    return f"The {level} interval includes 0: no difference is shown, and none is ruled out."
+        margin = amount(row.margin, unit(result, row.metric))
+        return say("The 90 % interval is inside the margin of ±{margin}.", margin=margin)
+    return say(
+        "The {level} interval includes 0: no difference is shown, and none is ruled out.",
+        level=level,
+    )
 
 
 def _size_words(result: Comparison, row: PairedRow | GapChange) -> str:
@@ -137,13 +164,9 @@ def _size_words(result: Comparison, row: PairedRow | GapChange) -> str:
         return ""
     if isinstance(row, GapChange):
         if is_reversed(row):
-            return " The group that was ahead is now behind; which gap is wider is not settled."
-        return " Whether the gap is wider or narrower is not settled."
+            return say("The group that was ahead is now behind; which gap is wider is not settled.")
+        return say("Whether the gap is wider or narrower is not settled.")
     if row.margin is not None:
-        return f" Whether it is beyond the margin of ±{_margin(result, row)} is not settled."
-    return " Which of the two is nearer to 0 is not settled."
-
-
-def _margin(result: Comparison, row: PairedRow | GapChange) -> str:
-    u = unit(result, row.metric)
-    return " ".join(filter(None, (number(row.margin, u), unit_word(u))))
+        margin = amount(row.margin, unit(result, row.metric))
+        return say("Whether it is beyond the margin of ±{margin} is not settled.", margin=margin)
+    return say("Which of the two is nearer to 0 is not settled.")

@@ -7,16 +7,21 @@ from audit.rows import MetricRow
 from reports.blocks import Block, Cell, Column, Prose, Section, Table, table
 from reports.data_set.lookup import everyone, rows_of
 from reports.format import combination_label, count, group_value, number, plain
+from reports.language import english, say
 from reports.words import mark_of
 
 _SHARED = {
-    "shared_people": "people",
-    "shared_photos": "near-duplicate photos",
-    "shared_images": "image files",
+    "shared_people": english("people"),
+    "shared_photos": english("near-duplicate photos"),
+    "shared_images": english("image files"),
 }
-_COUNTED = ("number", "share", "of")
+_WHOLE = {
+    "near_duplicates": english("faces with a near-duplicate"),
+    "same_bytes": english("files that are another one byte for byte"),
+    "unread_images": english("images missing or unreadable"),
+}
 MAX_ROWS = 1000
-_READING = (
+_READING = english(
     "Copies count a person or a picture twice, and on both sides of a split they make a model look "
     "better than it is. These numbers describe the files as they are; they have no interval."
 )
@@ -32,7 +37,7 @@ def build(result: AuditResult) -> Section | None:
     shared = [row for name in _SHARED for row in rows_of(result, name)]
     if not (whole or shared):
         return None
-    blocks: list[Block] = [Prose((_READING,))]
+    blocks: list[Block] = [Prose((say(_READING),))]
     if whole:
         blocks.append(_whole(whole))
     for i, names in enumerate(result.spec.combinations):
@@ -41,11 +46,11 @@ def build(result: AuditResult) -> Section | None:
             blocks.append(_by_group(rows, f"copies-{i}", combination_label(names)))
     if shared:
         blocks.append(_parts(shared))
-    return Section("copies", "Copies and splits", tuple(blocks))
+    return Section("copies", say("Copies and splits"), tuple(blocks))
 
 
 def _by_group(rows: list[MetricRow], id: str, by: str) -> Table:
-    caption = f"Faces with a near-duplicate, by {by}"
+    caption = say("Faces with a near-duplicate, by {groups}", groups=by)
     lines = [
         [
             *(Cell(group_value(value), head=True) for value in row.group.values()),
@@ -56,20 +61,15 @@ def _by_group(rows: list[MetricRow], id: str, by: str) -> Table:
         for row in rows[:MAX_ROWS]
     ]
     names = [plain(name) for name in rows[0].group]
-    columns = [*map(Column, names), *(Column(head, numeric=True) for head in _COUNTED)]
+    columns = [*map(Column, names), *_counted()]
     return table(id, caption, columns, lines, summary=caption)
 
 
 def _whole(rows: list[MetricRow]) -> Table:
     marks: dict[str, str] = {}
-    words = {
-        "near_duplicates": "faces with a near-duplicate",
-        "same_bytes": "files that are another one byte for byte",
-        "unread_images": "images missing or unreadable",
-    }
     lines = [
         [
-            Cell(words[row.metric], head=True),
+            Cell(say(_WHOLE[row.metric]), head=True),
             Cell(count(_hits(row)), _hits(row)),
             Cell(number(row.value, "share"), row.value,
                  mark_of(None if row.note == "descriptive" else row.note, marks)),
@@ -77,24 +77,31 @@ def _whole(rows: list[MetricRow]) -> Table:
         ]
         for row in rows
     ]  # fmt: skip
-    columns: list[str | Column] = ["what", *(Column(head, numeric=True) for head in _COUNTED)]
-    return table("copies-all", "Copies and damaged images", columns, lines, footnotes=marks)
+    columns: list[str | Column] = [say("what"), *_counted()]
+    return table("copies-all", say("Copies and damaged images"), columns, lines, footnotes=marks)
+
+
+def _counted() -> list[Column]:
+    heads = (say("number"), say("share"), say("of"))
+    return [Column(head, numeric=True) for head in heads]
 
 
 def _parts(rows: list[MetricRow]) -> Table:
     lines = [
         [
             Cell(plain(row.group["split"] or ""), head=True), Cell(plain(row.class_ or "")),
-            Cell(_SHARED[row.metric]), Cell(count(_hits(row)), _hits(row)),
+            Cell(say(_SHARED[row.metric])), Cell(count(_hits(row)), _hits(row)),
             Cell(number(row.value, "share"), row.value), Cell(count(row.n), row.n),
             Cell(count(row.n_subjects), row.n_subjects),
         ]
         for row in rows
     ]  # fmt: skip
-    heads = ("its faces that do", "share", "of", "people or pictures in both")
-    columns: list[str | Column] = ["part", "shares with", "what"]
+    heads = (
+        say("its faces that do"), say("share"), say("of"), say("people or pictures in both"),
+    )  # fmt: skip
+    columns: list[str | Column] = [say("part"), say("shares with"), say("what")]
     columns += [Column(head, numeric=True) for head in heads]
-    return table("shared", "What the parts share", columns, lines)
+    return table("shared", say("What the parts share"), columns, lines)
 
 
 def _hits(row: MetricRow) -> int | None:

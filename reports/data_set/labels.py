@@ -5,9 +5,18 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import FairnessRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
-from reports.data_set.lookup import CHANCE, labels_of, notes_in, statistic, statistics
+from reports.data_set.lookup import (
+    CHANCE,
+    label_word,
+    labels_of,
+    notes_in,
+    statistic,
+    statistics,
+)
 from reports.figures import Grid, heat
 from reports.format import (
+    beside,
+    capital,
     combination_label,
     count,
     estimate,
@@ -17,23 +26,24 @@ from reports.format import (
     plain,
     plural,
 )
+from reports.language import english, say
 from reports.words import level_words, mark_of
 
-_READING = (
+_READING = english(
     "A model that learns from labels that go with a group learns the group as well. Each number is "
     "0 where the label tells nothing of the group and 1 where each tells the other. Small groups "
     "show some association by chance, so each stands beside its mean if the groups were dealt out "
     "anew among the people, and p says how often that reaches it. There is no interval: near 0 "
     "none holds."
 )
-_POINTWISE = (
+_POINTWISE = english(
     "NPMI of each group and label: above 0 they occur together more often than if they were "
-    "independent, below 0 less often; -1 never. The table has the {} intervals by person."
+    "independent, below 0 less often; -1 never. The table has the {level} intervals by person."
 )
 _MEASURES = {
-    "cramers_v_corrected": "Cramer's V, corrected",
-    "cramers_v": "Cramer's V",
-    "nmi": "mutual information, normalised",
+    "cramers_v_corrected": english("Cramer's V, corrected"),
+    "cramers_v": english("Cramer's V"),
+    "nmi": english("mutual information, normalised"),
 }
 
 
@@ -42,13 +52,13 @@ def build(result: AuditResult) -> Section | None:
     labels = labels_of(result)
     if not labels:
         return None
-    blocks: list[Block] = [Prose((_READING,)), _overview(result, labels)]
+    blocks: list[Block] = [Prose((say(_READING),)), _overview(result, labels)]
     for i, names in enumerate(result.spec.combinations):
         for label in labels:
             rows = statistics(result, f"npmi_{label}", names)
             if rows:
                 blocks.append(_map(result, rows, label, f"labels-{i}-{label}"))
-    return Section("labels", "Labels and groups", tuple(blocks))
+    return Section("labels", say("Labels and groups"), tuple(blocks))
 
 
 def _overview(result: AuditResult, labels: list[str]) -> Table:
@@ -62,21 +72,25 @@ def _overview(result: AuditResult, labels: list[str]) -> Table:
                     continue
                 note = "; ".join(part for part in notes_in(row) if part != "biased_extreme")
                 lines.append([
-                    Cell(combination_label(names), head=True), Cell(plain(label)), Cell(words),
+                    Cell(combination_label(names), head=True), Cell(label_word(label)),
+                    Cell(say(words)),
                     Cell(number(row.value), row.value, mark_of(note, marks)),
                     Cell(number(row.null_expected), row.null_expected),
                     Cell(p_value(row.p), row.p), Cell(count(row.n), row.n),
                 ])  # fmt: skip
-    heads = ("value", CHANCE, "p", "faces")
-    columns = [Column("groups by"), Column("label"), Column("measure"),
+    heads = (say("value"), say(CHANCE), "p", say("faces"))
+    columns = [Column(say("groups by")), Column(say("label")), Column(say("measure")),
                *(Column(head, numeric=True) for head in heads)]  # fmt: skip
-    return table("labels-table", "How much each label tells of the group", columns, lines,
-                 footnotes=marks)  # fmt: skip
+    caption = say("How much each label tells of the group")
+    return table("labels-table", caption, columns, lines, footnotes=marks)
 
 
 def _map(result: AuditResult, rows: list[FairnessRow], label: str, id: str) -> Figure:
     names = rows[0].attributes
-    title = f"{plain(label).capitalize()} and {combination_label(names)}: which go together (NPMI)"
+    title = say(
+        "{label} and {groups}: which go together (NPMI)",
+        label=capital(label_word(label)), groups=combination_label(names),
+    )  # fmt: skip
     groups = list(dict.fromkeys(group_label(row.group or {}) for row in rows))
     classes = list(dict.fromkeys(row.class_ or "" for row in rows))
     index = {(group_label(row.group or {}), row.class_ or ""): row for row in rows}
@@ -92,10 +106,13 @@ def _map(result: AuditResult, rows: list[FairnessRow], label: str, id: str) -> F
     inside = [abs(r.value) for line in found for r in line if r.value is not None and r.value > -1]
     end = max(inside, default=0.0) or 1.0
     spec = heat(grid, bar="NPMI", diverging=True, ends=(-end, end))
-    size = f"{plural(len(groups), 'group')} and {plural(len(classes), 'label')}"
-    alt = f"{title}: {size}, in the table."
+    alt = say(
+        "{title}: {groups} and {labels}, in the table.",
+        title=title, groups=plural(len(groups), english("{n} group"), english("{n} groups")),
+        labels=plural(len(classes), english("{n} label"), english("{n} labels")),
+    )  # fmt: skip
     panel = Panel(f"{id}-plot", title, alt, spec, 150 + 34 * len(groups))
-    caption = _POINTWISE.format(level_words(result))
+    caption = say(_POINTWISE, level=level_words(result))
     return Figure(
         f"{id}-figure", title, caption, (panel,), _cells(rows, label, f"{id}-table", title)
     )
@@ -108,9 +125,8 @@ def _signed(value: float | None) -> str:
 
 
 def _hover(row: FairnessRow) -> str:
-    return f"{group_label(row.group or {})}, {plain(row.class_ or '')}: " + estimate(
-        row.value, row.low, row.high
-    )
+    where = beside(group_label(row.group or {}), plain(row.class_ or ""))
+    return say("{name}: {text}", name=where, text=estimate(row.value, row.low, row.high))
 
 
 def _cells(rows: list[FairnessRow], label: str, id: str, caption: str) -> Table:
@@ -122,6 +138,6 @@ def _cells(rows: list[FairnessRow], label: str, id: str, caption: str) -> Table:
         ]
         for row in rows
     ]  # fmt: skip
-    columns = (combination_label(rows[0].attributes), plain(label),
-               Column("NPMI [interval]", numeric=True))  # fmt: skip
+    columns = (combination_label(rows[0].attributes), label_word(label),
+               Column(say("NPMI [interval]"), numeric=True))  # fmt: skip
     return table(id, caption, columns, lines, footnotes=marks)

@@ -6,10 +6,21 @@ from collections.abc import Sequence
 
 from audit.result import AuditResult
 from audit.rows import FairnessRow, MetricRow
-from reports.format import EM_DASH, estimate, note_words, number, p_value
+from reports.format import (
+    EM_DASH,
+    beside,
+    estimate,
+    faces,
+    group_label,
+    note_words,
+    number,
+    p_value,
+    row_estimate,
+)
+from reports.language import english, say
 
-CHANCE = "by chance alone"
-LABELS = ("expression", "age")
+CHANCE = english("by chance alone")
+LABELS = {"expression": english("expression"), "age": english("age")}
 
 
 def rows_of(
@@ -44,6 +55,11 @@ def labels_of(result: AuditResult) -> list[str]:
     return [name for name in LABELS if f"nmi_{name}" in found]
 
 
+def label_word(label: str) -> str:
+    """A label of the data set as a word."""
+    return say(LABELS[label])
+
+
 def share_of(row: MetricRow, times: str = "") -> str:
     """The value of a row with its interval."""
     return estimate(row.value, row.low, row.high, "share", times)
@@ -55,9 +71,25 @@ def beside_chance(row: FairnessRow | None) -> str:
         return EM_DASH
     if row.value is None:
         return f"{EM_DASH} {note_words(row.note)}"
-    chance = f", by chance {number(row.null_expected)}" if row.null_expected is not None else ""
-    p = f", p {p_value(row.p)}" if row.p is not None else ""
-    return f"{number(row.value)}{chance}{p}"
+    by_chance = say("by chance {n}", n=number(row.null_expected))
+    return beside(
+        number(row.value),
+        by_chance if row.null_expected is not None else "",
+        f"p {p_value(row.p)}" if row.p is not None else "",
+    )
+
+
+def share_hover(row: MetricRow) -> str:
+    """The share of a group, and of how many faces it is."""
+    return say(
+        "{group}: {share}, {faces}",
+        group=group_label(row.group), share=row_estimate(row, "share"), faces=faces(row.n),
+    )  # fmt: skip
+
+
+def first_groups(drawn: int, groups: int) -> str:
+    """That a figure has not all groups."""
+    return say("The first {n} of {all} groups are drawn; the table has all.", n=drawn, all=groups)
 
 
 def notes_in(row: FairnessRow) -> list[str]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
-from reports.data_set.lookup import beside_chance, rows_of, statistic
+from reports.data_set.lookup import (
+    beside_chance,
+    first_groups,
+    rows_of,
+    share_hover,
+    statistic,
+)
 from reports.figures import Mark, forest
 from reports.format import (
+    capital,
     combination_label,
     count,
     estimate,
@@ -18,8 +25,9 @@ from reports.format import (
     p_value,
     plain,
     plural,
-    row_estimate,
+    semicolons,
 )
+from reports.language import english, say
 from reports.words import by, level_words, mark_of, source_words
 
 MAX_MARKS = 40
@@ -31,7 +39,7 @@ def build(result: AuditResult) -> Section | None:
     blocks: list[Block] = []
     for i, names in enumerate(result.spec.combinations):
         blocks += _combination(result, names, f"represented-{i}")
-    return Section("represented", "Representation", tuple(blocks)) if blocks else None
+    return Section("represented", say("Representation"), tuple(blocks)) if blocks else None
 
 
 def _combination(result: AuditResult, names: list[str], id: str) -> list[Block]:
@@ -43,20 +51,25 @@ def _combination(result: AuditResult, names: list[str], id: str) -> list[Block]:
     named = result.spec.unit_of_resampling == "person"
     level = level_words(result)
     if ratios:
-        caption = (
-            f"Share over the share in the reference, with its {level} interval; the dashed line is "
-            "equal representation. The reference is taken as exact."
+        caption = say(
+            "Share over the share in the reference, with its {level} interval; the dashed line is "
+            "equal representation. The reference is taken as exact.",
+            level=level,
         )
-        title = f"{metric_title('representation_ratio').capitalize()} {by(names)}"
-        line = (1.0, "as in the reference")
+        title = say(
+            "{metric} by {groups}",
+            metric=capital(metric_title("representation_ratio")), groups=combination_label(names),
+        )  # fmt: skip
+        line = (1.0, say("as in the reference"))
         blocks.append(_figure(ratios, f"{id}-ratio", title, caption, line, named=named))
     equal = 1 / len(shares)
-    caption = (
-        f"Share of the faces whose {combination_label(names)} is known, with its {level} interval "
-        "as if the people were sampled; the dashed line is what equal groups would have."
-    )
-    title = f"Share of faces {by(names)}"
-    line = (equal, f"equal: {number(equal)}")
+    caption = say(
+        "Share of the faces whose {groups} is known, with its {level} interval as if the people "
+        "were sampled; the dashed line is what equal groups would have.",
+        groups=combination_label(names), level=level,
+    )  # fmt: skip
+    title = say("Share of faces by {groups}", groups=combination_label(names))
+    line = (equal, say("equal: {share}", share=number(equal)))
     return [*blocks, _figure(shares, f"{id}-share", title, caption, line, named=named)]
 
 
@@ -65,21 +78,27 @@ def _said(result: AuditResult, names: list[str]) -> tuple[str, ...]:
     groups = statistic(result, "effective_groups", names)
     texts = []
     if len(names) > 1 or names[0] not in ("expression",):
-        texts.append(f"Group labels: {source_words(result, names)}.")
+        texts.append(say("Group labels: {sources}.", sources=source_words(result, names)))
     if even and even.value is not None and groups:
-        texts.append(
-            f"Evenness {number(even.value)} (1: all {plural(even.n_groups, 'group')} of one size): "
-            f"as diverse as {groups.value:.1f} groups of one size."
-        )
+        texts.append(say(
+            "Evenness {evenness} (1: all {groups} of one size): as diverse as {n:.1f} groups of "
+            "one size.",
+            evenness=number(even.value), n=groups.value,
+            groups=plural(even.n_groups, english("{n} group"), english("{n} groups")),
+        ))  # fmt: skip
     far = statistic(result, "tv_reference", names)
     test = statistic(result, "chi2_reference", names)
     if far and far.value is not None:
-        text = (
-            f"To match the reference, {100 * far.value:.1f} % of the faces would have to be of "
-            f"other groups (total variation {beside_chance(far)})."
-        )
+        text = say(
+            "To match the reference, {share:.1f} % of the faces would have to be of other groups "
+            "(total variation {distance}).",
+            share=100 * far.value, distance=beside_chance(far),
+        )  # fmt: skip
         if test and test.p is not None:
-            text += f" Chi-square test, allowing for photos per person: p {p_value(test.p)}."
+            tested = say(
+                "Chi-square test, allowing for photos per person: p {p}.", p=p_value(test.p)
+            )
+            text = f"{text} {tested}"
         texts.append(text)
     return tuple(texts)
 
@@ -98,22 +117,20 @@ def _figure(
     spec, height = forest(
         marks,
         axis=metric_title(rows[0].metric),
-        right="faces / people" if named else "faces",
+        right=say("faces / people") if named else say("faces"),
         reference=reference[0],
         reference_label=reference[1],
     )
-    alt = f"{title}: " + "; ".join(m.hover for m in marks[:12])
+    alt = say("{name}: {text}", name=title, text=semicolons(m.hover for m in marks[:12]))
     if len(rows) > MAX_MARKS:
-        caption += f" The first {MAX_MARKS} of {len(rows)} groups are drawn; the table has all."
+        caption = f"{caption} {first_groups(MAX_MARKS, len(rows))}"
     panel = Panel(f"{id}-plot", title, alt, spec, height)
     return Figure(f"{id}-figure", title, caption, (panel,), _table(rows, f"{id}-table", title))
 
 
 def _mark(row: MetricRow, *, named: bool) -> Mark:
-    label = group_label(row.group)
     right = f"{count(row.n)} / {count(row.n_subjects)}" if named else count(row.n)
-    hover = f"{label}: {row_estimate(row, 'share')}, {plural(row.n, 'face')}"
-    return Mark(label, row.value, row.low, row.high, right, hover)
+    return Mark(group_label(row.group), row.value, row.low, row.high, right, share_hover(row))
 
 
 def _table(rows: list[MetricRow], id: str, caption: str) -> Table:
@@ -127,8 +144,9 @@ def _table(rows: list[MetricRow], id: str, caption: str) -> Table:
             Cell(count(row.n), row.n), Cell(count(row.n_subjects), row.n_subjects),
         ])  # fmt: skip
     names = [plain(name) for name in rows[0].group]
-    heads = (f"{metric_title(rows[0].metric)} [interval]", "faces", "people")
+    title = metric_title(rows[0].metric)
+    heads = (say("{metric} [interval]", metric=title), say("faces"), say("people"))
     columns = [*map(Column, names), *(Column(head, numeric=True) for head in heads)]
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more groups are in audit.json." if cut > 0 else None
-    return table(id, caption, columns, lines, footnotes=marks, more=more)
+    more = say("{n} more groups are in {file}.", n=count(cut), file="audit.json")
+    return table(id, caption, columns, lines, footnotes=marks, more=more if cut > 0 else None)

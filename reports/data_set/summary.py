@@ -9,12 +9,24 @@ from reports.data_set.lookup import (
     beside_chance,
     everyone,
     extremes,
+    label_word,
     labels_of,
     rows_of,
     share_of,
     statistic,
 )
-from reports.format import combination_label, count, group_label, number, plain, plural
+from reports.format import (
+    bracketed,
+    combination_label,
+    commas,
+    count,
+    group_label,
+    number,
+    plain,
+    plural,
+    semicolons,
+)
+from reports.language import english, say
 from reports.words import SOURCES
 
 
@@ -26,25 +38,36 @@ def build(result: AuditResult) -> Section:
         blocks.append(Prose(told))
     if result.spec.combinations:
         blocks.append(_glance(result))
-    return Section("scorecard", "Scorecard", tuple(blocks))
+    return Section("scorecard", say("Scorecard"), tuple(blocks))
 
 
 def _tiles(result: AuditResult) -> tuple[Tile, ...]:
     whole = everyone(result, "share")
     people = (
-        Tile("people", count(whole.n_subjects if whole else None), "intervals are by person")
+        Tile(
+            say("people"),
+            count(whole.n_subjects if whole else None),
+            say("intervals are by person"),
+        )
         if result.spec.unit_of_resampling == "person"
-        else Tile("people", "not named", "each face counts as its own person")
+        else Tile(say("people"), say("not named"), say("each face counts as its own person"))
     )
     double, unread = everyone(result, "near_duplicates"), everyone(result, "unread_images")
-    tiles = [Tile("faces", count(whole.n if whole else None), "whose labels can be used"), people]
+    usable = say("whose labels can be used")
+    tiles = [Tile(say("faces"), count(whole.n if whole else None), usable), people]
     if double is None or unread is None:
-        return (*tiles, Tile("images", "not read", "copies and damage are not known"))
-    read = f"of {plural(double.n, 'face')} that were read"
+        unknown = say("copies and damage are not known")
+        return (*tiles, Tile(say("images"), say("not read"), unknown))
+    read = plural(
+        double.n,
+        english("of {n} face that were read"),
+        english("of {n} faces that were read"),
+    )
+    all_images = say("of {n}", n=count(unread.n))
     return (
         *tiles,
-        Tile("faces with a near-duplicate", _percent(double), read),
-        Tile("images missing or unreadable", _percent(unread), f"of {count(unread.n)}"),
+        Tile(say("faces with a near-duplicate"), _percent(double), read),
+        Tile(say("images missing or unreadable"), _percent(unread), all_images),
     )
 
 
@@ -59,10 +82,11 @@ def _apart(result: AuditResult) -> str:
     if ends is None:
         return ""
     least, most = ends
-    return (
-        f"Beside the reference, {group_label(least.group)} has {share_of(least)} of its share, "
-        f"{group_label(most.group)} {share_of(most)}."
-    )
+    return say(
+        "Beside the reference, {least} has {share} of its share, {most} {other_share}.",
+        least=group_label(least.group), share=share_of(least), most=group_label(most.group),
+        other_share=share_of(most),
+    )  # fmt: skip
 
 
 def _shared(result: AuditResult) -> str:
@@ -71,22 +95,29 @@ def _shared(result: AuditResult) -> str:
     if not rows:
         return ""
     if worst is None:
-        return "No part of the data shares anybody with another part."
-    what = "their person" if worst.metric == "shared_people" else "a near-duplicate"
-    return (
-        f"{100 * (worst.value or 0):.3g} % of the {plain(worst.group['split'] or '')} faces have "
-        f"{what} in {plain(worst.class_ or '')} too."
-    )
+        return say("No part of the data shares anybody with another part.")
+    of_people = worst.metric == "shared_people"
+    person = english("{share:.3g} % of the {part} faces have their person in {other} too.")
+    copy = english("{share:.3g} % of the {part} faces have a near-duplicate in {other} too.")
+    return say(
+        person if of_people else copy,
+        share=100 * (worst.value or 0), part=plain(worst.group["split"] or ""),
+        other=plain(worst.class_ or ""),
+    )  # fmt: skip
 
 
 def _sources(result: AuditResult) -> str:
     """Who assigned the groups, and how many faces have none."""
     names: dict[str, list[str]] = {}
     for name, spec in result.spec.attributes.items():
-        unknown = f" ({plural(spec.n_unknown, 'face')} unknown)" if spec.n_unknown else ""
-        names.setdefault(SOURCES[spec.source], []).append(plain(name) + unknown)
-    parts = [f"{', '.join(found)}: {words}" for words, found in names.items()]
-    return f"Source of the labels: {'; '.join(parts)}." if parts else ""
+        one, many = english("{n} face unknown"), english("{n} faces unknown")
+        unknown = plural(spec.n_unknown, one, many) if spec.n_unknown else ""
+        source = say(SOURCES[spec.source])
+        names.setdefault(source, []).append(bracketed(plain(name), unknown))
+    parts = semicolons(
+        say("{name}: {text}", name=commas(found), text=words) for words, found in names.items()
+    )
+    return say("Source of the labels: {sources}.", sources=parts) if parts else ""
 
 
 def _glance(result: AuditResult) -> Table:
@@ -108,15 +139,16 @@ def _glance(result: AuditResult) -> Table:
             row = statistic(result, "drift_tv", names)
             cells.append(Cell("" if row is None else beside_chance(row)))
         lines.append(cells)
-    heads = [f"{plain(label)} tells the group" for label in labels]
-    heads += ["distance to the other data set"] if drifts else []
-    columns = (Column("by"), Column("groups", numeric=True), Column("least"), Column("most"),
-               Column("evenness", numeric=True), *map(Column, heads))  # fmt: skip
-    more = (
+    heads = [say("{label} tells the group", label=label_word(label)) for label in labels]
+    heads += [say("distance to the other data set")] if drifts else []
+    columns = (Column(say("by")), Column(say("groups"), numeric=True), Column(say("least")),
+               Column(say("most")), Column(say("evenness"), numeric=True),
+               *map(Column, heads))  # fmt: skip
+    more = say(
         "Evenness is 1 where all groups are of one size. How much a label tells of the group is "
         "Cramer's V, corrected for small samples: 0 nothing, 1 all."
     )
-    return table("glance", "At a glance", columns, lines, more=more)
+    return table("glance", say("At a glance"), columns, lines, more=more)
 
 
 def _end(row: MetricRow) -> str:

@@ -6,15 +6,25 @@ from collections import Counter
 
 from audit.generality.record import ConcordanceRow, Generality
 from reports.blocks import Block, Cell, Prose, Section, table
-from reports.format import combination_label, count, estimate, group_label, number, plain
+from reports.format import (
+    bracketed,
+    combination_label,
+    commas,
+    count,
+    estimate,
+    group_label,
+    number,
+    plain,
+)
 from reports.grid.lookup import leading
+from reports.language import english, say
 from reports.words import mark_of
 
-_READING = (
+_READING = english(
     "Kendall's W is 1 where all backbones rank the groups alike and about 0 where each ranks them "
     "in its own way. The interval is over people drawn again: one near 1 says that the order would "
     "stay. Because all backbones see the same people they agree on much of their luck even if no "
-    "group differs; the mean W in that case stands beside it.",
+    "group differs; the mean W in that case stands beside it."
 )
 
 
@@ -35,16 +45,17 @@ def build(result: Generality) -> Section | None:
         for row in rows
     ]  # fmt: skip
     columns = (
-        "aggregator", "groups by", "W [interval]", "without differences",
-        "served worst (backbones)", "backbones", "groups",
+        say("aggregator"), say("groups by"), say("W [interval]"), say("without differences"),
+        say("served worst (backbones)"), say("backbones"), say("groups"),
     )  # fmt: skip
-    caption = "Kendall's W over backbones: who is served worst"
+    caption = say("Kendall's W over backbones: who is served worst")
     blocks: list[Block] = [
-        Prose(_READING), table("agreement-table", caption, columns, found, footnotes=marks)
-    ]  # fmt: skip
-    return Section("agreement", "Who is served worst", tuple(blocks))
+        Prose((say(_READING),)),
+        table("agreement-table", caption, columns, found, footnotes=marks),
+    ]
+    return Section("agreement", say("Who is served worst"), tuple(blocks))
 
 
 def _worst(row: ConcordanceRow) -> str:
     times = Counter(group_label(worst.group) for worst in row.worst)
-    return ", ".join(f"{group} ({n})" for group, n in times.most_common())
+    return commas(bracketed(group, str(n)) for group, n in times.most_common())

@@ -7,14 +7,15 @@ import math
 from audit.generality.record import AttentionRow, Generality
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Spec, Table, table
 from reports.figures import Grid, heat
-from reports.format import count, plain
+from reports.format import beside, commas, count, plain, semicolons
+from reports.language import english, say
 
-_READING = (
+_READING = english(
     "Mean shares of the attention over all test faces and seeds. Even shares say that the "
     "aggregator hardly chooses; uneven ones say what its embedding is made of, not why an estimate "
-    "came out as it did.",
+    "came out as it did."
 )
-_DRAWN = "Under it lies the mean of the drawn faces of all test people."
+_DRAWN = english("Under it lies the mean of the drawn faces of all test people.")
 CROWDED = 25
 """Regions from which on a small map has no room for numbers."""
 HEIGHT = 250
@@ -31,13 +32,13 @@ def build(result: Generality) -> Section | None:
     if not rows:
         return None
     backbone = next(b for b in result.spec.backbones if any(r.backbone == b for r in rows))
-    blocks: list[Block] = [Prose(_READING)]
+    blocks: list[Block] = [Prose((say(_READING),))]
     for over, figure in (("views", _views), ("regions", _regions)):
         own = [row for row in rows if row.over == over]
         shown = [row for row in own if row.backbone == backbone]
         if shown:
             blocks.append(figure(result, shown, own))
-    return Section("attention", "What they attend to", tuple(blocks))
+    return Section("attention", say("What they attend to"), tuple(blocks))
 
 
 def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]) -> Figure:
@@ -45,21 +46,25 @@ def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]
     names = [plain(row.aggregator) for row in rows]
     padded = [[*row.weights, *[None] * (k - len(row.weights))] for row in rows]
     texts = [["" if x is None else _percent(x) for x in row] for row in padded]
-    places = [f"view {i + 1}" for i in range(k)]
+    places = [say("view {n}", n=i + 1) for i in range(k)]
     hovers = [
-        [f"{name}, {place}: {text}" for place, text in zip(places, row, strict=True)]
+        [
+            say("{name}: {text}", name=beside(name, place), text=text)
+            for place, text in zip(places, row, strict=True)
+        ]
         for name, row in zip(names, texts, strict=True)
     ]
     ends = (0.0, _end(rows))
     spec = heat(Grid(names, places, _times_even(rows, k), texts, hovers), bar="", ends=ends)
-    title = f"Attention to the views on {backbone}"
-    said = "; ".join(f"{name} {', '.join(row)}" for name, row in zip(names, texts, strict=True))
-    panel = Panel("attention-views-plot", title, f"{title}. {said}.", spec, 100 + 34 * len(rows))
-    caption = (
+    title = say("Attention to the views on {backbone}", backbone=backbone)
+    said = semicolons(f"{name} {commas(row)}" for name, row in zip(names, texts, strict=True))
+    alt = say("{title}. {said}.", title=title, said=said)
+    panel = Panel("attention-views-plot", title, alt, spec, 100 + 34 * len(rows))
+    caption = say(
         "Every face is seen through the same fixed views. What an aggregator gives to a token of "
         "its own is left out. Colours say how many times an even share it is."
     )
-    shown = _table("views", own, "Attention to the views")
+    shown = _table("views", own, say("Attention to the views"))
     return Figure("attention-views-figure", title, caption, (panel,), shown)
 
 
@@ -69,19 +74,21 @@ def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRo
         Panel(
             f"attention-regions-plot-{i}",
             plain(row.aggregator),
-            f"{plain(row.aggregator)} on {backbone}: {_most(row)}, even shares are "
-            f"{_percent(1 / len(row.weights))}.",
+            say(
+                "{aggregator} on {backbone}: most to {place}, {most}, even shares are {even}.",
+                aggregator=plain(row.aggregator), backbone=backbone, place=_most(row)[0],
+                most=_most(row)[1], even=_percent(1 / len(row.weights)),
+            ),
             _on_face(_grid(row), face, (0.0, _end(rows))),
             HEIGHT,
         )
         for i, row in enumerate(rows)
-    ]
-    title = f"Attention to the regions of a face on {backbone}"
-    caption = (
-        "Colours say how many times an even share it is, on one scale for all. "
-        f"{_DRAWN if face else ''}"
-    ).strip()
-    shown = _table("regions", own, "Attention to the regions")
+    ]  # fmt: skip
+    title = say("Attention to the regions of a face on {backbone}", backbone=backbone)
+    caption = say("Colours say how many times an even share it is, on one scale for all.")
+    if face:
+        caption = f"{caption} {say(_DRAWN)}"
+    shown = _table("regions", own, say("Attention to the regions"))
     return Figure("attention-regions-figure", title, caption, tuple(panels), shown, "small")
 
 
@@ -97,7 +104,7 @@ def _grid(row: AttentionRow) -> Grid:
         [[x * len(row.weights) for x in line] for line in shares],
         [[_percent(x) if few else "" for x in line] for line in shares],
         [
-            [f"row {i + 1}, column {j + 1}: {_percent(x)}" for j, x in enumerate(line)]
+            [say("{name}: {text}", name=_cell(i, j), text=_percent(x)) for j, x in enumerate(line)]
             for i, line in enumerate(shares)
         ],
     )
@@ -144,16 +151,22 @@ def _side(row: AttentionRow) -> int | None:
     return side if side**2 == len(row.weights) and side > 1 else None
 
 
-def _most(row: AttentionRow) -> str:
+def _most(row: AttentionRow) -> tuple[str, str]:
+    """Where most of the attention goes, and how much."""
     place = max(range(len(row.weights)), key=row.weights.__getitem__)
-    return f"most to {_named(row, place)}, {_percent(row.weights[place])}"
+    return _named(row, place), _percent(row.weights[place])
+
+
+def _cell(row: int, column: int) -> str:
+    return say("row {i}, column {j}", i=row + 1, j=column + 1)
 
 
 def _named(row: AttentionRow, place: int) -> str:
     side = _side(row) if row.over == "regions" else None
     if side is None:
-        return f"{row.over.removesuffix('s')} {place + 1}"
-    return f"row {place // side + 1}, column {place % side + 1}"
+        one = english("view {n}") if row.over == "views" else english("region {n}")
+        return say(one, n=place + 1)
+    return _cell(place // side, place % side)
 
 
 def _table(over: str, rows: list[AttentionRow], caption: str) -> Table:
@@ -169,8 +182,8 @@ def _table(over: str, rows: list[AttentionRow], caption: str) -> Table:
             Cell(count(row.n_subjects), row.n_subjects),
         ])  # fmt: skip
     columns = (
-        "aggregator", "backbone", "most to", "most", "least", "even", "all shares, %", "seeds",
-        "faces", "people",
+        say("aggregator"), say("backbone"), say("most to"), say("most"), say("least"),
+        say("even"), say("all shares, %"), say("seeds"), say("faces"), say("people"),
     )  # fmt: skip
     return table(f"attention-{over}-table", caption, columns, found)
 

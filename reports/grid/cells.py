@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from audit.generality.record import CellRow, Generality
 from reports.blocks import Block, Cell, Prose, Section, table
-from reports.format import count, number, plain, plural
+from reports.format import bracketed, count, number, plain, plural
 from reports.grid.lookup import unit
+from reports.language import english, say
 
 _STATUS = {
-    "out_of_memory": "out of memory",
-    "diverged": "diverged",
-    "refused": "refused",
-    "failed": "failed",
+    "out_of_memory": english("out of memory"),
+    "diverged": english("diverged"),
+    "refused": english("refused"),
+    "failed": english("failed"),
 }
 
 
@@ -21,14 +22,17 @@ def build(result: Generality) -> Section:
     blocks: list[Block] = []
     if lost:
         rows = [
-            [*_names(cell), Cell(_STATUS.get(cell.status, cell.status)),
-             Cell(plain(cell.reason or "not stated"))]
+            [*_names(cell), Cell(say(_STATUS[cell.status])),
+             Cell(plain(cell.reason or "") or say("not stated"))]
             for cell in lost
         ]  # fmt: skip
-        columns = ("backbone", "aggregator", "seed", "what happened", "reason")
-        blocks.append(table("cells-failed", "Cells without a result", columns, rows))
+        columns = (
+            say("backbone"), say("aggregator"), say("seed"), say("what happened"), say("reason"),
+        )  # fmt: skip
+        blocks.append(table("cells-failed", say("Cells without a result"), columns, rows))
     else:
-        blocks.append(Prose((f"All {plural(len(result.cells), 'cell')} came out.",)))
+        one, many = english("All {n} cell came out."), english("All {n} cells came out.")
+        blocks.append(Prose((plural(len(result.cells), one, many),)))
     metrics = result.spec.analysed
     found = [
         [
@@ -44,13 +48,14 @@ def build(result: Generality) -> Section:
         for cell in result.cells if cell.status == "done"
     ]  # fmt: skip
     heads = (
-        "backbone", "aggregator", "seed", *metrics, "faces not processed", "trained parameters",
-        "parameters", "seconds", "ms of a step", "ms of estimates", "peak MiB of a step",
+        say("backbone"), say("aggregator"), say("seed"), *metrics, say("faces not processed"),
+        say("trained parameters"), say("parameters"), say("seconds"), say("ms of a step"),
+        say("ms of estimates"), say("peak MiB of a step"),
     )  # fmt: skip
-    caption = "Every training: everyone, on the faces that all processed"
-    summary = f"{caption} ({count(len(found))})"
+    caption = say("Every training: everyone, on the faces that all processed")
+    summary = bracketed(caption, count(len(found)))
     blocks.append(table("cells-all", caption, heads, found, summary=summary))
-    return Section("cells", "Cells", tuple(blocks))
+    return Section("cells", say("Cells"), tuple(blocks))
 
 
 def _names(cell: CellRow) -> list[Cell]:

@@ -7,12 +7,13 @@ from reports.blocks import Cell, Prose, Section, table
 from reports.format import metric_title, plain
 from reports.grid.claims import CLAIMS
 from reports.grid.lookup import gain, leading, summaries_of, verdict_words, words
+from reports.language import english, say
 
-_READING = (
+_READING = english(
     "A claim is quoted from its authors and was not repeated here. Most were made on other tasks "
     "and data, of whole systems, and say nothing of faces; they are not comparable with the "
     "numbers beside them. Mechanisms whose published figures could not be checked at their source "
-    "are left out.",
+    "are left out."
 )
 
 
@@ -25,17 +26,17 @@ def build(result: Generality) -> Section | None:
         if claim is None:
             continue
         found = summaries_of(result, metric, (name, result.spec.control))
-        here = "the control" if not found else words(result, metric, gain(result, found[0]))
+        here = say("the control") if not found else words(result, metric, gain(result, found[0]))
         said = verdict_words(found[0]) if found else ""
         rows.append([
-            Cell(plain(name), head=True), Cell(claim.paper), Cell(claim.task),
-            Cell(f"claimed: {claim.claim}"), Cell(here), Cell(said),
+            Cell(plain(name), head=True), Cell(claim.paper), Cell(say(claim.task)),
+            Cell(say("claimed: {claim}", claim=say(claim.claim))), Cell(here), Cell(said),
         ])  # fmt: skip
     if not rows:
         return None
     columns = (
-        "aggregator", "paper", "their task and data", "their claim",
-        f"gain here in {metric_title(metric)} [interval]", "verdict here",
+        say("aggregator"), say("paper"), say("their task and data"), say("their claim"),
+        say("gain here in {metric} [interval]", metric=metric_title(metric)), say("verdict here"),
     )  # fmt: skip
-    shown = table("claims-table", "Claimed there, measured here", columns, rows)
-    return Section("claims", "Claims", (Prose(_READING), shown))
+    shown = table("claims-table", say("Claimed there, measured here"), columns, rows)
+    return Section("claims", say("Claims"), (Prose((say(_READING),)), shown))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.language import english
+
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: where it was made, on what data, and what it says."""
+    """One claim: where it was made, on what data, and what it says; the last two are said."""
 
     paper: str
     task: str
@@ -21,43 +23,45 @@ class Claim:
 CLAIMS: dict[str, Claim] = {
     "sae": Claim(
         "Hierarchical attention-based age estimation and bias analysis (arXiv 2103.09882)",
-        "age, MORPH II, people of the test part unseen",
-        "MAE 2.53 years for the whole model",
+        english("age, MORPH II, people of the test part unseen"),
+        english("MAE 2.53 years for the whole model"),
     ),
     "tnet": Claim(
         "Hard-attention for scalable image classification (NeurIPS 2021, arXiv 2102.10212)",
-        "classification of satellite images, fMoW at 896 px",
-        "more accurate than baselines of the same resolution at up to 2.5 times the speed; "
-        "of the whole system, of which the weighting of features is one part",
+        english("classification of satellite images, fMoW at 896 px"),
+        english(
+            "more accurate than baselines of the same resolution at up to 2.5 times the speed; "
+            "of the whole system, of which the weighting of features is one part"
+        ),
     ),
     "mlb": Claim(
         "Hadamard product for low-rank bilinear pooling (ICLR 2017)",
-        "questions about images, VQA v1",
-        "accuracy 65.07 %",
+        english("questions about images, VQA v1"),
+        english("accuracy 65.07 %"),
     ),
     "mcb": Claim(
         "Multimodal compact bilinear pooling (EMNLP 2016)",
-        "questions about images, VQA v1",
-        "accuracy 65.38 %",
+        english("questions about images, VQA v1"),
+        english("accuracy 65.38 %"),
     ),
     "hiecoatt": Claim(
         "Hierarchical question-image co-attention (NIPS 2016)",
-        "questions about images, VQA v1",
-        "accuracy 62.1 %",
+        english("questions about images, VQA v1"),
+        english("accuracy 62.1 %"),
     ),
     "ban": Claim(
         "Bilinear attention networks (NeurIPS 2018)",
-        "questions about images, VQA v2",
-        "accuracy 70.04 % on test-dev, 70.35 % on test-std",
+        english("questions about images, VQA v2"),
+        english("accuracy 70.04 % on test-dev, 70.35 % on test-std"),
     ),
     "mcan": Claim(
         "Deep modular co-attention networks (CVPR 2019)",
-        "questions about images, VQA v2",
-        "accuracy 70.63 %",
+        english("questions about images, VQA v2"),
+        english("accuracy 70.63 %"),
     ),
     "second_order": Claim(
         "Bilinear CNN models for fine-grained recognition (ICCV 2015)",
-        "species of birds, CUB-200",
-        "accuracy 84.1 %, of two networks whose features are pooled so",
+        english("species of birds, CUB-200"),
+        english("accuracy 84.1 %, of two networks whose features are pooled so"),
     ),
 }

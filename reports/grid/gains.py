@@ -5,10 +5,20 @@ from __future__ import annotations
 from audit.generality.record import GainRow, Generality
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, table
 from reports.figures import Grid, heat
-from reports.format import EM_DASH, count, group_label, metric_title, number, p_value, plain
+from reports.format import (
+    EM_DASH,
+    count,
+    group_label,
+    metric_title,
+    number,
+    p_value,
+    plain,
+    semicolons,
+)
 from reports.grid.lookup import (
     contrasts,
     gain,
+    gain_scale,
     gains_of,
     in_unit,
     leading,
@@ -17,22 +27,23 @@ from reports.grid.lookup import (
     verdict_words,
     words,
 )
+from reports.language import english, say
 from reports.words import mark_of
 
 WIDE = 4
 """Backbones up to which a cell of the map has room for the interval."""
-_READING = (
+_READING = english(
     "Each cell is the gain of one aggregator on one backbone, the mean over the seeds that both "
     "have. A star marks a gain or a loss whose interval excludes 0 for the whole table together: "
-    "all aggregators on all backbones are one family.",
+    "all aggregators on all backbones are one family."
 )
 
 
 def build(result: Generality) -> Section:
     """The map and its table, a metric each."""
-    blocks: list[Block] = [Prose(_READING)]
+    blocks: list[Block] = [Prose((say(_READING),))]
     blocks += [_map(result, metric) for metric in result.spec.analysed]
-    return Section("gains", "Gain on every backbone", tuple(blocks))
+    return Section("gains", say("Gain on every backbone"), tuple(blocks))
 
 
 def _map(result: Generality, metric: str) -> Figure:
@@ -51,18 +62,20 @@ def _map(result: Generality, metric: str) -> Figure:
             for name, row in zip(names, rows, strict=True)
         ],
     )
-    spec = heat(grid, bar=f"gain, {u}" if u else "gain", diverging=True, letters=24)
+    spec = heat(grid, bar=gain_scale(u), diverging=True, letters=24)
     spec["data"][0]["reversescale"] = True  # a loss has the colour that alarms elsewhere
-    heading = f"Gain in {title}: aggregators and backbones"
+    heading = say("Gain in {metric}: aggregators and backbones", metric=title)
     every = [row for found in rows for row in found.values()]
-    said = "; ".join(
-        f"{plain(r.aggregator)} on {plain(r.backbone)} {number(gain(result, r)[0], u)}"
+    said = semicolons(
+        say("{aggregator} on {backbone} {gain}", aggregator=plain(r.aggregator),
+            backbone=plain(r.backbone), gain=number(gain(result, r)[0], u))
         for r in every[:12]
-    )
-    caption = "Above 0 the aggregator is better than the control. An empty cell has no number."
+    )  # fmt: skip
+    alt = say("{title}. {said}.", title=heading, said=said)
+    caption = say("Above 0 the aggregator is better than the control. An empty cell has no number.")
     leads = metric == leading(result)
     shown = gains_table(result, every, f"gains-{metric}-table", heading)
-    panel = Panel(f"gains-{metric}-plot", heading, f"{heading}. {said}.", spec, 90 + 34 * len(rows))
+    panel = Panel(f"gains-{metric}-plot", heading, alt, spec, 90 + 34 * len(rows))
     return Figure(f"gains-{metric}-figure", heading, caption, (panel,), shown, fold=not leads)
 
 
@@ -82,10 +95,11 @@ def _text(result: Generality, row: GainRow | None, *, wide: bool) -> str:
 
 
 def _hover(result: Generality, name: str, backbone: str, row: GainRow | None) -> str:
+    where = say("{aggregator} on {backbone}", aggregator=name, backbone=plain(backbone))
     if row is None:
-        return f"{name} on {plain(backbone)}: not in the grid"
+        return say("{where}: not in the grid", where=where)
     found = words(result, row.metric, gain(result, row))
-    return f"{name} on {plain(backbone)}: {found}; {verdict_words(row)}"
+    return say("{where}: {gain}; {verdict}", where=where, gain=found, verdict=verdict_words(row))
 
 
 def gains_table(result: Generality, rows: list[GainRow], id: str, caption: str) -> Table:
@@ -112,8 +126,8 @@ def gains_table(result: Generality, rows: list[GainRow], id: str, caption: str) 
         ]  # fmt: skip
         found.append(cells)
     columns = [
-        "aggregator", *(["group"] if where else []), "backbone", "control → aggregator",
-        "gain [interval]", "verdict", "p", "p adjusted", "seeds", "SD between seeds", "faces",
-        "people",
+        say("aggregator"), *([say("group")] if where else []), say("backbone"),
+        say("control → aggregator"), say("gain [interval]"), say("verdict"), "p",
+        say("p adjusted"), say("seeds"), say("SD between seeds"), say("faces"), say("people"),
     ]  # fmt: skip
     return table(id, caption, columns, found, footnotes=marks)

@@ -6,13 +6,17 @@ from audit.generality.record import GapRow, Generality, SummaryRow
 from reports.blocks import Block, Cell, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, forest
 from reports.format import (
+    beside,
     combination_label,
     count,
     group_label,
+    listed,
     metric_title,
     number,
     p_value,
     plain,
+    semicolons,
+    unit_name,
 )
 from reports.grid.lookup import (
     change,
@@ -21,19 +25,21 @@ from reports.grid.lookup import (
     gaps_of,
     leading,
     role_of,
+    some_marks,
     summaries_of,
     titled,
     unit,
     verdict_words,
     words,
 )
-from reports.words import by, mark_of
+from reports.language import english, say
+from reports.words import mark_of
 
 MAX_MARKS = 60
-_READING = (
+_READING = english(
     "The gap is that between the worst and the best served group of the mean over the whole grid, "
     "the same two groups in every row: groups chosen by the control alone would come out nearer "
-    "for any other aggregator by chance. Left of the line the gap is narrower with the aggregator.",
+    "for any other aggregator by chance. Left of the line the gap is narrower with the aggregator."
 )
 
 
@@ -42,7 +48,7 @@ def build(result: Generality) -> Section | None:
     if not result.gaps:
         return None
     metric = leading(result)
-    blocks: list[Block] = [Prose(_READING)]
+    blocks: list[Block] = [Prose((say(_READING),))]
     for i, names in enumerate(combinations(result)):
         singles = [r for pair in contrasts(result) for r in gaps_of(result, metric, pair, names)]
         over = [
@@ -53,7 +59,8 @@ def build(result: Generality) -> Section | None:
         if singles:
             blocks.append(Heading(f"gaps-{i}", combination_label(names)))
             blocks.append(_figure(result, metric, names, (singles, over), f"gaps-{i}"))
-    return Section("gaps", "Gaps before and after", tuple(blocks)) if len(blocks) > 1 else None
+    title = say("Gaps before and after")
+    return Section("gaps", title, tuple(blocks)) if len(blocks) > 1 else None
 
 
 def _figure(
@@ -70,11 +77,7 @@ def _figure(
         name = titled(result, *pair)
         for row in over:
             if (row.aggregator, row.against) == pair and row.value is not None:
-                hover = f"{name}, all backbones: {words(result, metric, change(row))}"
-                narrower = f"{row.n_better} of {row.n_backbones} narrower"
-                marks.append(
-                    Mark(f"{name}: all backbones", *change(row), narrower, hover, "summary")
-                )
+                marks.append(_over(result, name, row))
         marks += [
             _mark(result, name, row)
             for row in singles
@@ -82,16 +85,20 @@ def _figure(
         ]
     drawn = marks[:MAX_MARKS]
     spec, height = forest(
-        drawn, axis=f"change of the gap in {title}" + (f", {u}" if u else ""),
-        right="before → after", reference=0.0, reference_label="no change",
+        drawn, axis=beside(say("change of the gap in {metric}", metric=title), unit_name(u)),
+        right=say("before → after"), reference=0.0, reference_label=say("no change"),
     )  # fmt: skip
     sides = [group_label(side) for side in (singles[0].a, singles[0].b) if side is not None]
-    heading = f"Gap in {title} {by(names)}: {' and '.join(sides)}"
-    caption = "Bars are 95 % intervals of the paired change."
+    heading = say(
+        "Gap in {metric} by {groups}: {sides}",
+        metric=title, groups=combination_label(names), sides=listed(sides),
+    )  # fmt: skip
+    caption = say("Bars are 95 % intervals of the paired change.")
     if len(drawn) < len(marks):
-        caption += f" {len(drawn)} of {len(marks)} marks are drawn; the table has all."
-    said = "; ".join(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
-    panel = Panel(f"{id}-plot", heading, f"{heading}. {said}.", spec, height)
+        caption = f"{caption} {some_marks(len(drawn), len(marks))}"
+    said = semicolons(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
+    alt = say("{title}. {said}.", title=heading, said=said)
+    panel = Panel(f"{id}-plot", heading, alt, spec, height)
     shown = _table(result, rows, f"{id}-table", heading)
     return Figure(f"{id}-figure", heading, caption, (panel,), shown)
 
@@ -101,10 +108,21 @@ def _from_to(result: Generality, row: GapRow) -> str:
     return f"{number(row.value_a, u)} → {number(row.value_b, u)}"
 
 
-def _mark(result: Generality, name: str, row: GapRow) -> Mark:
-    label = f"{name} on {plain(row.backbone)}"
+def _over(result: Generality, name: str, row: SummaryRow) -> Mark:
     found = words(result, row.metric, change(row))
-    hover = f"{label}: {_from_to(result, row)}, {found}; {verdict_words(row)}"
+    hover = say("{name}, all backbones: {text}", name=name, text=found)
+    narrower = say("{n} of {all} narrower", n=row.n_better, all=row.n_backbones)
+    label = say("{name}: all backbones", name=name)
+    return Mark(label, *change(row), narrower, hover, "summary")
+
+
+def _mark(result: Generality, name: str, row: GapRow) -> Mark:
+    label = say("{aggregator} on {backbone}", aggregator=name, backbone=plain(row.backbone))
+    hover = say(
+        "{label}: {values}, {change}; {verdict}",
+        label=label, values=_from_to(result, row),
+        change=words(result, row.metric, change(row)), verdict=verdict_words(row),
+    )  # fmt: skip
     return Mark(label, *change(row), _from_to(result, row), hover, role_of(row))
 
 
@@ -117,7 +135,7 @@ def _table(
     for row in every:
         found.append([
             Cell(titled(result, row.aggregator, row.against), head=True),
-            Cell(plain(row.backbone) if isinstance(row, GapRow) else "all backbones"),
+            Cell(plain(row.backbone) if isinstance(row, GapRow) else say("all backbones")),
             Cell(_from_to(result, row) if isinstance(row, GapRow) else ""),
             Cell(words(result, row.metric, change(row)), row.value, mark_of(row.note, marks)),
             Cell(verdict_words(row)),
@@ -125,7 +143,7 @@ def _table(
             Cell(count(row.n_subjects) if isinstance(row, GapRow) else ""),
         ])  # fmt: skip
     columns = (
-        "aggregator", "backbone", "gap: control → aggregator", "change [interval]", "verdict", "p",
-        "p adjusted", "people",
+        say("aggregator"), say("backbone"), say("gap: control → aggregator"),
+        say("change [interval]"), say("verdict"), "p", say("p adjusted"), say("people"),
     )  # fmt: skip
     return table(id, caption, columns, found, footnotes=marks, gaps=True)

@@ -7,6 +7,7 @@ from reports.blocks import Block, Figure, Heading, Panel, Prose, Section, Table
 from reports.figures import Grid, Mark, forest, heat
 from reports.format import (
     EM_DASH,
+    beside,
     combination_label,
     count,
     group_label,
@@ -14,15 +15,19 @@ from reports.format import (
     number,
     plain,
     plural,
+    semicolons,
 )
 from reports.grid.gains import gains_table
 from reports.grid.lookup import (
     combinations,
     contrasts,
     gain,
+    gain_axis,
+    gain_scale,
     gains_of,
     leading,
     role_of,
+    some_marks,
     summaries_of,
     titled,
     unit,
@@ -30,16 +35,16 @@ from reports.grid.lookup import (
     words,
 )
 from reports.grid.summary import summary_table
-from reports.words import by
+from reports.language import english, say
 
 MAX_MARKS = 60
 MAX_GROUPS = 14
-_READING = (
+_READING = english(
     "The map is the mean gain of every group over backbones; a star marks one that holds for all "
     "groups and aggregators together. In the plots below, right of the line the aggregator is "
     "better for that group. The first mark of a group is the "
     "mean over backbones, with its interval where there are at least 3; the others are the single "
-    "backbones. All groups, aggregators and backbones of a combination are one family.",
+    "backbones. All groups, aggregators and backbones of a combination are one family."
 )
 
 
@@ -48,18 +53,18 @@ def build(result: Generality) -> Section | None:
     if not combinations(result):
         return None
     metric = leading(result)
-    blocks: list[Block] = [Prose(_READING)]
+    blocks: list[Block] = [Prose((say(_READING),))]
     for i, names in enumerate(combinations(result)):
         blocks.append(Heading(f"groups-{i}", combination_label(names)))
         rows = [r for pair in contrasts(result) for r in summaries_of(result, metric, pair, names)]
-        caption = f"Gain over all backbones {by(names)}"
+        caption = say("Gain over all backbones by {groups}", groups=combination_label(names))
         shown = summary_table(result, rows, f"groups-{i}-table", caption, where=True)
         blocks.append(_map(result, metric, rows, shown, f"groups-{i}") if rows else shown)
         for j, pair in enumerate(contrasts(result)):
             found = _figure(result, metric, pair, names, f"groups-{i}-{j}")
             if found is not None:
                 blocks.append(found)
-    return Section("groups", "Gain of every group", tuple(blocks))
+    return Section("groups", say("Gain of every group"), tuple(blocks))
 
 
 def _map(result: Generality, metric: str, rows: list[SummaryRow], shown: Table, id: str) -> Figure:
@@ -76,18 +81,20 @@ def _map(result: Generality, metric: str, rows: list[SummaryRow], shown: Table, 
         [[None if r is None else gain(result, r)[0] for r in row] for row in found],
         [[_short(result, r) for r in row] for row in found],
         [
-            [_said(result, f"{name}, {group}", r) for group, r in zip(groups, row, strict=True)]
+            [_said(result, beside(name, group), r) for group, r in zip(groups, row, strict=True)]
             for name, row in zip(names, found, strict=True)
         ],
     )
-    spec = heat(grid, bar=f"gain, {u}" if u else "gain", diverging=True)
+    spec = heat(grid, bar=gain_scale(u), diverging=True)
     spec["data"][0]["reversescale"] = True  # a loss has the colour that alarms elsewhere
     heading = shown.caption
-    caption = "Above 0 the aggregator is better than the control."
+    caption = say("Above 0 the aggregator is better than the control.")
     if len(groups) == MAX_GROUPS:
-        caption += f" At most {MAX_GROUPS} groups are drawn; the table has all."
-    said = "; ".join(_said(result, f"{a}, {g}", row) for (a, g), row in list(at.items())[:12])
-    panel = Panel(f"{id}-map", heading, f"{heading}. {said}.", spec, 90 + 34 * len(names))
+        most = say("At most {n} groups are drawn; the table has all.", n=MAX_GROUPS)
+        caption = f"{caption} {most}"
+    said = semicolons(_said(result, beside(*key), row) for key, row in list(at.items())[:12])
+    alt = say("{title}. {said}.", title=heading, said=said)
+    panel = Panel(f"{id}-map", heading, alt, spec, 90 + 34 * len(names))
     return Figure(f"{id}-map-figure", heading, caption, (panel,), shown)
 
 
@@ -98,10 +105,11 @@ def _short(result: Generality, row: SummaryRow | None) -> str:
     return number(gain(result, row)[0], unit(result, row.metric)) + star
 
 
-def _said(result: Generality, where: str, row: SummaryRow | None) -> str:
+def _said(result: Generality, where: str, row: GainRow | SummaryRow | None) -> str:
     if row is None:
-        return f"{where}: not compared"
-    return f"{where}: {words(result, row.metric, gain(result, row))}; {verdict_words(row)}"
+        return say("{where}: not compared", where=where)
+    found = words(result, row.metric, gain(result, row))
+    return say("{where}: {gain}; {verdict}", where=where, gain=found, verdict=verdict_words(row))
 
 
 def _figure(
@@ -119,29 +127,34 @@ def _figure(
     drawn = marks[:MAX_MARKS]
     u, title, name = unit(result, metric), metric_title(metric), titled(result, *pair)
     spec, height = forest(
-        drawn, axis=f"gain in {title}" + (f", {u}" if u else ""), right="people", reference=0.0,
-        reference_label=f"as {plain(pair[1])}",
+        drawn, axis=gain_axis(title, u), right=say("people"), reference=0.0,
+        reference_label=say("as {name}", name=plain(pair[1])),
     )  # fmt: skip
-    heading = f"{name}: gain in {title} {by(names)}"
-    caption = "Bars are 95 % intervals."
+    heading = say(
+        "{aggregator}: gain in {metric} by {groups}",
+        aggregator=name, metric=title, groups=combination_label(names),
+    )  # fmt: skip
+    caption = say("Bars are 95 % intervals.")
     if len(drawn) < len(marks):
-        caption += f" {len(drawn)} of {len(marks)} marks are drawn; the table has all."
-    said = "; ".join(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
-    panel = Panel(f"{id}-plot", heading, f"{heading}. {said}.", spec, height)
+        caption = f"{caption} {some_marks(len(drawn), len(marks))}"
+    said = semicolons(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
+    alt = say("{title}. {said}.", title=heading, said=said)
+    panel = Panel(f"{id}-plot", heading, alt, spec, height)
     shown = gains_table(result, single, f"{id}-rows", heading)
     return Figure(f"{id}-figure", heading, caption, (panel,), shown, fold=True)
 
 
 def _over(result: Generality, group: str, row: SummaryRow) -> Mark:
     value, low, high = gain(result, row)
-    hover = f"{group}, all backbones: {words(result, row.metric, (value, low, high))}"
-    right = plural(row.n_backbones, "backbone")
-    return Mark(f"{group}: all backbones", value, low, high, right, hover, "summary")
+    found = words(result, row.metric, (value, low, high))
+    hover = say("{name}, all backbones: {text}", name=group, text=found)
+    right = plural(row.n_backbones, english("{n} backbone"), english("{n} backbones"))
+    label = say("{name}: all backbones", name=group)
+    return Mark(label, value, low, high, right, hover, "summary")
 
 
 def _mark(result: Generality, group: str, row: GainRow) -> Mark:
     value, low, high = gain(result, row)
-    where = f"{group}, {plain(row.backbone)}"
-    hover = f"{where}: {words(result, row.metric, (value, low, high))}; {verdict_words(row)}"
-    label = f"{group} on {plain(row.backbone)}"
+    hover = _said(result, beside(group, plain(row.backbone)), row)
+    label = say("{group} on {backbone}", group=group, backbone=plain(row.backbone))
     return Mark(label, value, low, high, count(row.n_subjects), hover, role_of(row))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from audit.generality.record import GainRow, GapRow, Generality, SummaryRow
 from reports.figures import Role
-from reports.format import estimate, number, plain, unit_word
+from reports.format import amount, beside, estimate, plain, unit_name
+from reports.language import english, say
 
 Ends = tuple[float | None, float | None]
 Shown = tuple[float | None, float | None, float | None]
@@ -58,8 +59,22 @@ def words(result: Generality, metric: str, found: tuple[float | None, ...]) -> s
 
 def in_unit(result: Generality, metric: str, value: float | None) -> str:
     """A number with its unit."""
-    u = unit(result, metric)
-    return " ".join(filter(None, (number(value, u), unit_word(u))))
+    return amount(value, unit(result, metric))
+
+
+def gain_axis(title: str, unit: str) -> str:
+    """What an axis of gains is named: the metric's title and its unit."""
+    return beside(say("gain in {metric}", metric=title), unit_name(unit))
+
+
+def gain_scale(unit: str) -> str:
+    """The same beside a colour bar."""
+    return beside(say("gain"), unit_name(unit))
+
+
+def some_marks(drawn: int, marks: int) -> str:
+    """That a figure has not all marks."""
+    return say("{n} of {all} marks are drawn; the table has all.", n=drawn, all=marks)
 
 
 def contrasts(result: Generality) -> list[tuple[str, str]]:
@@ -127,10 +142,15 @@ def combinations(result: Generality) -> list[list[str]]:
 
 
 _WORDS = {
-    "a better": "worse",
-    "b better": "better",
-    "equivalent": "no difference that matters",
-    "inconclusive": "not settled",
+    "a better": english("worse"),
+    "b better": english("better"),
+    "better": english("better"),
+    "worse": english("worse"),
+    "equivalent": english("no difference that matters"),
+    "inconclusive": english("not settled"),
+    "narrower": english("narrower"),
+    "wider": english("wider"),
+    "unchanged": english("unchanged"),
 }
 _ROLES: dict[str | None, Role] = {
     "a better": "worse",
@@ -145,8 +165,8 @@ _ROLES: dict[str | None, Role] = {
 def verdict_words(row: GainRow | GapRow | SummaryRow) -> str:
     """The verdict on the aggregator, or why there is none."""
     if row.value is None or (isinstance(row, SummaryRow) and row.verdict is None):
-        return "not tested"
-    return _WORDS.get(row.verdict or "", row.verdict or "no verdict")
+        return say("not tested")
+    return say("no verdict") if row.verdict is None else say(_WORDS[row.verdict])
 
 
 def role_of(row: GainRow | GapRow) -> Role:

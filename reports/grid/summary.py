@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from audit.generality.record import Generality, SummaryRow
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, Tile, Tiles, table
+from reports.compared.summary import of_people
 from reports.figures import Mark, Role, forest
-from reports.format import count, group_label, metric_title, number, p_value, plain, plural
+from reports.format import (
+    bracketed,
+    commas,
+    count,
+    group_label,
+    metric_title,
+    number,
+    p_value,
+    plain,
+    plural,
+    semicolons,
+)
 from reports.grid.lookup import (
     contrasts,
     ends,
     gain,
+    gain_axis,
     in_unit,
     leading,
     sign,
@@ -19,9 +32,14 @@ from reports.grid.lookup import (
     verdict_words,
     words,
 )
+from reports.language import english, say
 from reports.sections.warnings import notices
 from reports.words import mark_of
 
+_BEYOND = {
+    "better": english("better than {control} beyond chance: {names}"),
+    "worse": english("worse than {control} beyond chance: {names}"),
+}
 _ROLES: dict[str | None, Role] = {"better": "better", "worse": "worse"}
 
 
@@ -30,7 +48,8 @@ def build(result: Generality) -> Section:
     metric = leading(result)
     blocks: list[Block] = [Prose(_lead(result, metric)), _tiles(result)]
     rows = [row for pair in contrasts(result) for row in summaries_of(result, metric, pair)]
-    shown = summary_table(result, rows, "summary-table", "Gain over all backbones, everyone")
+    caption = say("Gain over all backbones, everyone")
+    shown = summary_table(result, rows, "summary-table", caption)
     blocks.append(_figure(result, metric, rows, shown) if rows else shown)
     others = [
         row
@@ -39,9 +58,9 @@ def build(result: Generality) -> Section:
         for row in summaries_of(result, name, pair)
     ]
     if others:
-        caption = "Gain over all backbones by the other metrics"
+        caption = say("Gain over all backbones by the other metrics")
         blocks.append(summary_table(result, others, "summary-others", caption, fold=True))
-    return Section("summary", "Summary", (*blocks, *notices(result.warnings)))
+    return Section("summary", say("Summary"), (*blocks, *notices(result.warnings)))
 
 
 def _lead(result: Generality, metric: str) -> tuple[str, ...]:
@@ -57,27 +76,32 @@ def _lead(result: Generality, metric: str) -> tuple[str, ...]:
         for word in ("better", "worse")
     }
     shown = [
-        f"{word} than {control} beyond chance: {', '.join(names)}"
+        say(_BEYOND[word], control=control, names=commas(names))
         for word, names in said.items()
         if names
     ]
     if all(row.p is None for row in found):
-        answer = "No aggregator could be tested over backbones; each is shown by itself below."
+        answer = say("No aggregator could be tested over backbones; each is shown by itself below.")
     elif shown:
-        answer = f"Over all backbones, {'; '.join(shown)}. For the others nothing is settled."
-    else:
-        answer = (
-            f"Over all backbones no aggregator is better or worse than {control} beyond chance."
+        answer = say(
+            "Over all backbones, {found}. For the others nothing is settled.",
+            found=semicolons(shown),
         )
-    how = (
-        f"Every aggregator is compared with {control} on the same backbone, the same seeds and the "
-        f"same faces, paired by person. A gain above 0 is in favour of the aggregator; the page "
-        f"leads with {metric_title(metric)}."
-    )
-    trained = (
-        (f"How it was trained: {plain(result.spec.training)}.",) if result.spec.training else ()
-    )
-    return (answer, how, f"What this holds for: {result.spec.scope}.", *trained)
+    else:
+        answer = say(
+            "Over all backbones no aggregator is better or worse than {control} beyond chance.",
+            control=control,
+        )
+    how = say(
+        "Every aggregator is compared with {control} on the same backbone, the same seeds and the "
+        "same faces, paired by person. A gain above 0 is in favour of the aggregator; the page "
+        "leads with {metric}.",
+        control=control, metric=metric_title(metric),
+    )  # fmt: skip
+    scope = say("What this holds for: {scope}.", scope=say(result.spec.scope))
+    training = result.spec.training
+    trained = say("How it was trained: {training}.", training=plain(training)) if training else ""
+    return (answer, how, scope, *([trained] if trained else []))
 
 
 def _tiles(result: Generality) -> Tiles:
@@ -86,14 +110,20 @@ def _tiles(result: Generality) -> Tiles:
     seeds = len({cell.seed for cell in result.cells})
     everyone = [row for row in result.gains if not row.group and row.n]
     tiles = [
-        Tile("backbones", count(len(result.spec.backbones))),
-        Tile("aggregators", count(len(result.spec.aggregators)), "the control among them"),
-        Tile("seeds", count(seeds)),
-        Tile("trainings", count(done), f"{plural(lost, 'failed cell')}" if lost else "none failed"),
-    ]
+        Tile(say("backbones"), count(len(result.spec.backbones))),
+        Tile(
+            say("aggregators"), count(len(result.spec.aggregators)), say("the control among them"),
+        ),
+        Tile(say("seeds"), count(seeds)),
+        Tile(
+            say("trainings"), count(done),
+            plural(lost, english("{n} failed cell"), english("{n} failed cells"))
+            if lost else say("none failed"),
+        ),
+    ]  # fmt: skip
     if everyone:
-        people = plural(everyone[0].n_subjects, "person", "people")
-        tiles.append(Tile("faces compared", count(everyone[0].n), f"of {people}"))
+        people = of_people(everyone[0].n_subjects)
+        tiles.append(Tile(say("faces compared"), count(everyone[0].n), people))
     return Tiles(tuple(tiles))
 
 
@@ -103,21 +133,25 @@ def _figure(result: Generality, metric: str, rows: list[SummaryRow], shown: Tabl
     for row in rows:
         value, low, high = gain(result, row)
         name = titled(result, row.aggregator, row.against)
-        hover = f"{name}: {words(result, metric, (value, low, high))}; {verdict_words(row)}"
+        hover = say(
+            "{where}: {gain}; {verdict}",
+            where=name, gain=words(result, metric, (value, low, high)), verdict=verdict_words(row),
+        )  # fmt: skip
         role = _ROLES.get(row.verdict, "unsettled")
-        right = f"{row.n_better} of {row.n_backbones}"
+        right = say("{n} of {all}", n=row.n_better, all=row.n_backbones)
         marks.append(Mark(name, value, low, high, right, hover, role))
     spec, height = forest(
-        marks, axis=f"gain in {title}" + (f", {u}" if u else ""), right="better on",
-        reference=0.0, reference_label=f"as {plain(result.spec.control)}",
+        marks, axis=gain_axis(title, u), right=say("better on"),
+        reference=0.0, reference_label=say("as {name}", name=plain(result.spec.control)),
     )  # fmt: skip
-    heading = f"Gain in {title} over all backbones"
-    caption = (
+    heading = say("Gain in {metric} over all backbones", metric=title)
+    caption = say(
         "Right of the line the aggregator is better. Bars are 95 % intervals of the mean over "
         "backbones of which these are a sample; the mark says what holds for all of them together."
     )
-    said = "; ".join(f"{m.label} {number(m.value, u)}" for m in marks)
-    panel = Panel("summary-plot", heading, f"{heading}. {said}.", spec, height)
+    said = semicolons(f"{m.label} {number(m.value, u)}" for m in marks)
+    alt = say("{title}. {said}.", title=heading, said=said)
+    panel = Panel("summary-plot", heading, alt, spec, height)
     return Figure("summary-figure", heading, caption, (panel,), shown)
 
 
@@ -143,17 +177,18 @@ def summary_table(
             Cell(plain(row.metric)),
             Cell(words(result, row.metric, gain(result, row)), gain(result, row)[0],
                  mark_of(row.note, marks)),
-            Cell("" if new[0] is None else f"{number(new[0], u)} to {number(new[1], u)}"),
+            Cell("" if new[0] is None else
+                 say("{low} to {high}", low=number(new[0], u), high=number(new[1], u))),
             Cell("" if row.tau is None else in_unit(result, row.metric, row.tau), row.tau),
-            Cell(f"{row.n_better} of {row.n_backbones}", row.n_better),
+            Cell(say("{n} of {all}", n=row.n_better, all=row.n_backbones), row.n_better),
             *(Cell("" if p is None else p_value(p), p) for p in (row.p, row.p_adjusted)),
             Cell(verdict_words(row)),
         ]  # fmt: skip
         found.append(cells)
     columns = [
-        "aggregator", *(["group"] if where else []), "metric", "gain [interval]",
-        "on a new backbone", "SD between backbones", "backbones better", "p", "p adjusted",
-        "verdict",
+        say("aggregator"), *([say("group")] if where else []), say("metric"),
+        say("gain [interval]"), say("on a new backbone"), say("SD between backbones"),
+        say("backbones better"), "p", say("p adjusted"), say("verdict"),
     ]  # fmt: skip
-    summary = f"{caption} ({count(len(rows))})" if fold else None
+    summary = bracketed(caption, count(len(rows))) if fold else None
     return table(id, caption, columns, found, summary=summary, footnotes=marks)

@@ -125,7 +125,12 @@ def _add(path: Path, folder: Path, date: str, release: str, known: dict[str, Ent
 
 
 def write_site(site: Site, folder: Path) -> None:
-    """Write what all records share: library, trends, feed, index and, last, the content."""
+    """Write what all records share, in its language: trends, feed, index, and the content last."""
+    with speaking(site.language):
+        _write_site(site, folder)
+
+
+def _write_site(site: Site, folder: Path) -> None:
     name, library = plotly_file()
     if not (folder / name).exists():
         write_text(folder / name, library)

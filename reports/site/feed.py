@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 from xml.sax.saxutils import escape, quoteattr
 
+from reports.language import TAGS, english, say
 from reports.site.record import Entry, Site
 
 MAX_ENTRIES = 50
+KINDS = {
+    "audit": english("audit"),
+    "comparison": english("comparison"),
+    "generality": english("generality"),
+    "recalibration": english("recalibration"),
+}
 
 
 def atom(site: Site) -> str:
-    """The feed; without ``url`` its links are relative to the feed."""
+    """The feed in the language spoken; without ``url`` its links are relative to the feed."""
     newest = site.entries[-1].published if site.entries else "1970-01-01"
     name = hashlib.sha256((site.url or site.title).encode()).hexdigest()
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>',
-        '<feed xmlns="http://www.w3.org/2005/Atom">',
-        f"<title>{_text(site.title)}</title>",
+        f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{TAGS[site.language]}">',
+        f"<title>{_text(site.heading)}</title>",
         f"<id>urn:sha256:{name}</id>",
         f"<updated>{newest}T00:00:00Z</updated>",
         "<author><name>hae-audit</name></author>",
@@ -31,7 +38,10 @@ def atom(site: Site) -> str:
 
 def _entry(site: Site, entry: Entry) -> str:
     link = quoteattr(_address(site, f"pages/{entry.id}.html"))
-    title = f"{entry.model} on {entry.data} ({entry.kind}, {entry.release})"
+    title = say(
+        "{model} on {data} ({kind}, {release})",
+        model=entry.model, data=entry.data, kind=say(KINDS[entry.kind]), release=entry.release,
+    )  # fmt: skip
     return (
         f"<entry><title>{_text(title)}</title><id>urn:sha256:{entry.sha256}</id>"
         f"<updated>{entry.published}T00:00:00Z</updated><link href={link}/>"

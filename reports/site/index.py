@@ -6,38 +6,59 @@ from collections.abc import Sequence
 
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
 from reports.figures import Line, Point, lines
-from reports.format import estimate, metric_title, number, plain, plural, unit_word
+from reports.format import (
+    EVERYONE,
+    capital,
+    estimate,
+    metric_title,
+    number,
+    plain,
+    plural,
+    semicolons,
+    unit_word,
+)
 from reports.html import Page
+from reports.language import english, say, spoken
 from reports.site.record import FILE, Entry, Measured, Site
+from reports.words import verdict_label
 
-KINDS = {"audit": "audit", "comparison": "comparison", "generality": "grid",
-         "recalibration": "recalibration"}  # fmt: skip
+KINDS = {
+    "audit": english("audit"),
+    "comparison": english("comparison"),
+    "generality": english("grid"),
+    "recalibration": english("recalibration"),
+}
+TASKS = {"age": english("age"), "expression": english("expression"), "data": english("data")}
+_RELEASES = english("{n} release"), english("{n} releases")
 Series = tuple[str, str, str]
 """Task, model and data: what the releases of a trend have in common."""
 
 
 def index_page(site: Site) -> Page:
     """All records, the newest first; what is broken is listed with its error."""
-    blocks: list[Block] = [_table(site)] if site.entries else [Prose(("Nothing is published.",))]
-    sections = [Section("records", "Records", tuple(blocks), fold=False)]
+    blocks: list[Block] = (
+        [_table(site)] if site.entries else [Prose((say("Nothing is published."),))]
+    )
+    sections = [Section("records", say("Records"), tuple(blocks), fold=False)]
     found = trends(site)
     if found:
         rows = [
             [Cell(entries[-1].model, head=True, href=f"trends/{trend_id(entries)}.html"),
-             Cell(entries[-1].data), Cell(plural(len(entries), "release"), len(entries))]
+             Cell(entries[-1].data), Cell(plural(len(entries), *_RELEASES), len(entries))]
             for entries in found.values()
         ]  # fmt: skip
-        made = table("trends-table", "Models over their releases", ("model", "data", "releases"),
-                     rows)  # fmt: skip
-        sections.append(Section("trends", "Trends", (made,), fold=False))
+        made = table("trends-table", say("Models over their releases"),
+                     (say("model"), say("data"), say("releases")), rows)  # fmt: skip
+        sections.append(Section("trends", say("Trends"), (made,), fold=False))
     if site.broken:
         errors = [[Cell(plain(one.name), head=True), Cell(plain(one.error))]
                   for one in site.broken]  # fmt: skip
-        made = table("broken-table", "Not published", ("record", "why"), errors)
-        sections.append(Section("broken", "Not published", (made,), fold=False))
+        title = say("Not published")
+        made = table("broken-table", title, (say("record"), say("why")), errors)
+        sections.append(Section("broken", title, (made,), fold=False))
     return Page(
-        kind="Audits of face models", heading=plain(site.title),
-        data=plural(len(site.entries), "record"),
+        kind=say("Audits of face models"), heading=site.heading,
+        data=plural(len(site.entries), english("{n} record"), english("{n} records")),
         sections=tuple(sections), record=site, file=FILE,
     )  # fmt: skip
 
@@ -45,21 +66,27 @@ def index_page(site: Site) -> Page:
 def _table(site: Site) -> Table:
     rows = []
     for place, entry in reversed(list(enumerate(site.entries))):
-        everyone = next((m for m in entry.measured if m.what == "everyone"), None)
-        gaps = [m for m in entry.measured if m.what != "everyone" and m.verdict]
-        judged = "; ".join(f"{m.what}: {m.verdict}" for m in gaps)
+        everyone = next((m for m in entry.measured if m.what == EVERYONE), None)
+        gaps = [m for m in entry.measured if m.what != EVERYONE and m.verdict]
+        judged = semicolons(
+            say("{name}: {text}", name=m.what, text=verdict_label(m.verdict)) for m in gaps
+        )
         rows.append([
             Cell(entry.published, sort=place),
             Cell(entry.model, head=True, href=f"pages/{entry.id}.html",
-                 detail="simulated faces" if entry.simulated else ""),
-            Cell(entry.data), Cell(KINDS[entry.kind], detail=entry.task), Cell(entry.release),
+                 detail=say("simulated faces") if entry.simulated else ""),
+            Cell(entry.data), Cell(say(KINDS[entry.kind]), detail=say(TASKS[entry.task])),
+            Cell(entry.release),
             Cell(_shown(entry, everyone), everyone.value if everyone else None,
                  detail=metric_title(entry.metric) if entry.metric else ""),
-            Cell(judged or "no verdict", detail=entry.answer),
+            Cell(judged or say("no verdict"), detail=entry.answer),
             Cell("JSON", href=f"records/{entry.id}.json", detail=f"SHA-256 {entry.sha256}"),
         ])  # fmt: skip
-    columns = ("published", "model", "data", "kind", "release", "everyone", "verdicts", "record")
-    return table("records-table", "Records, the newest first", columns, rows, stack=True,
+    columns = (
+        say("published"), say("model"), say("data"), say("kind"), say("release"), say(EVERYONE),
+        say("verdicts"), say("record"),
+    )  # fmt: skip
+    return table("records-table", say("Records, the newest first"), columns, rows, stack=True,
                  filters=(1, 2, 0, 3))  # fmt: skip
 
 
@@ -95,15 +122,17 @@ def trend_page(entries: Sequence[Entry]) -> Page:
     kinds = list(dict.fromkeys(m.what for _, e in drawn for m in e.measured))
     for j, what in enumerate(kinds):
         points = [
-            Point(i, m.value, m.low, m.high, f"{e.release}: {_shown(e, m)}")
+            Point(i, m.value, m.low, m.high,
+                  say("{name}: {text}", name=e.release, text=_shown(e, m)))
             for i, e in drawn
             for m in e.measured
             if m.what == what
-        ]
-        said = title if what == "everyone" else f"largest gap by {what}"
-        spec = lines([Line("", points)], x_axis="release", y_axis=said, zero=what != "everyone")
+        ]  # fmt: skip
+        whole = what == EVERYONE
+        said = title if whole else say("largest gap by {groups}", groups=what)
+        spec = lines([Line("", points)], x_axis=say("release"), y_axis=said, zero=not whole)
         spec["layout"]["xaxis"] |= {"dtick": 1}
-        alt = f"{said}: {'; '.join(p.hover for p in points)}"
+        alt = say("{name}: {text}", name=said, text=semicolons(p.hover for p in points))
         panels.append(Panel(f"trend-{j}-plot", said, alt, spec, 300))
     rows = [
         [Cell(e.release, i, head=True, href=f"../pages/{e.id}.html"), Cell(e.published, i),
@@ -111,18 +140,19 @@ def trend_page(entries: Sequence[Entry]) -> Page:
         for i, e in enumerate(entries, 1)
     ]  # fmt: skip
     heads: list[str | Column] = [
-        "release",
-        "published",
-        *(Column(what, numeric=True) for what in kinds),
+        say("release"),
+        say("published"),
+        *(Column(say(EVERYONE) if what == EVERYONE else what, numeric=True) for what in kinds),
     ]
-    made = table("trend-table", f"{title} of everyone, and largest gaps", heads, rows)
-    caption = "Each release has its own interval; whether two differ, a comparison says."
-    block = Figure("trend-figure", f"{title.capitalize()} over releases", caption, tuple(panels),
-                   made, "half")  # fmt: skip
+    caption = say("{metric} of everyone, and largest gaps", metric=title)
+    made = table("trend-table", caption, heads, rows)
+    caption = say("Each release has its own interval; whether two differ, a comparison says.")
+    heading = say("{metric} over releases", metric=capital(title))
+    block = Figure("trend-figure", heading, caption, tuple(panels), made, "half")
     return Page(
-        kind="Trend over releases", heading=last.model, data=last.data,
-        sections=(Section("trend", "Trend", (block,), fold=False),), file="trend.json",
-        record=Site(title=last.model, entries=list(entries)),
+        kind=say("Trend over releases"), heading=last.model, data=last.data,
+        sections=(Section("trend", say("Trend"), (block,), fold=False),), file="trend.json",
+        record=Site(title=last.model, language=spoken(), entries=list(entries)),
         simulated=any(e.simulated for e in entries),
     )  # fmt: skip
 
@@ -131,4 +161,4 @@ def _cell(entry: Entry, what: str) -> Cell:
     found = next((m for m in entry.measured if m.what == what), None)
     if found is None:
         return Cell(number(None))
-    return Cell(_shown(entry, found), found.value, detail=found.verdict or "")
+    return Cell(_shown(entry, found), found.value, detail=verdict_label(found.verdict))

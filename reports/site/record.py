@@ -13,14 +13,15 @@ from audit.record import read_record, record_text
 from audit.result import AuditResult
 from audit.rows import Number, Record
 from reports.answer import answers
-from reports.format import combination_label
+from reports.format import combination_label, plain, plural
 from reports.html import Page
 from reports.kinds import Kind
-from reports.language import Language
+from reports.language import Language, english, say
 from reports.lookup import headline, metric_row, range_gap, unit
 
 SCHEMA: Literal["hae-audit/site/1"] = "hae-audit/site/1"
 FILE = "site.json"
+TITLE = english("Audits")
 
 
 class Measured(Record):
@@ -66,7 +67,7 @@ class Site(Record):
     """The content of a site, in the order of publication."""
 
     schema_: Literal["hae-audit/site/1"] = Field(default=SCHEMA, alias="schema")
-    title: str = "Audits"
+    title: str = TITLE
     url: str = ""
     language: Language = "en"
     entries: list[Entry] = []
@@ -75,6 +76,11 @@ class Site(Record):
     def write(self, folder: Path) -> None:
         """Write ``site.json`` whole or not at all."""
         write_text(folder / FILE, record_text(self))
+
+    @property
+    def heading(self) -> str:
+        """Its title; that which nobody chose is said in the language of the page."""
+        return say(TITLE) if self.title == TITLE else plain(self.title)
 
     @classmethod
     def read(cls, folder: Path) -> Site:
@@ -126,4 +132,6 @@ def entry_of(
 
 
 def _counted(record: Any) -> str:
-    return f"{len(record.runs)} runs" if isinstance(record, Comparison) else ""
+    if not isinstance(record, Comparison):
+        return ""
+    return plural(len(record.runs), english("{n} run"), english("{n} runs"))

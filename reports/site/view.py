@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from reports.language import Language
 from reports.site.build import NAMES, publish
 from reports.site.record import FILE
 
@@ -22,7 +23,7 @@ TODAY = "1970-01-01"
 """A view has no date of publication."""
 
 
-def follower(folder: Path, site: Path) -> Callable[[], None]:
+def follower(folder: Path, site: Path, language: Language = "en") -> Callable[[], None]:
     """What keeps a site up with the records below a folder when it is called before a page."""
     lock = Lock()
     seen: Stamp = {}
@@ -36,7 +37,8 @@ def follower(folder: Path, site: Path) -> Callable[[], None]:
                 (site / FILE).unlink(missing_ok=True)
             if changed or stale or not (site / FILE).exists():
                 runs = sorted(now) if stale else sorted(changed)
-                publish(runs, site, date=TODAY, title=folder.absolute().name)
+                name = folder.absolute().name
+                publish(runs, site, date=TODAY, title=name, language=language)
             seen.clear()
             seen.update(now)
 
@@ -74,7 +76,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve(folder: Path, port: int) -> Iterator[ThreadingHTTPServer]:
+def serve(folder: Path, port: int, language: Language = "en") -> Iterator[ThreadingHTTPServer]:
     """A server of a site, or of one made on the fly from the runs below a folder.
 
     Parameters
@@ -84,11 +86,13 @@ def serve(folder: Path, port: int) -> Iterator[ThreadingHTTPServer]:
         published into a folder that is gone afterwards, again whenever one changes.
     port : int
         0 for any that is free.
+    language : {"en", "zh"}
+        Of what is made on the fly; a site keeps its own.
     """
     with tempfile.TemporaryDirectory() as made:
         published = (folder / FILE).exists()
         site = folder if published else Path(made)
-        follow = None if published else follower(folder, site)
+        follow = None if published else follower(folder, site, language)
         handler = partial(_Handler, directory=str(site), follow=follow)
         with ThreadingHTTPServer((HOST, port), handler) as server:
             yield server
