@@ -6,20 +6,29 @@ import json
 from typing import Any
 
 from audit.result import AuditResult
-from reports.format import metric_title
+from reports.format import METRIC_TITLES, plain
 from reports.gate.markdown import cell
+from reports.language import english, say
 from reports.lookup import chosen_metrics, metric_row
 from reports.markdown import block_text
 from reports.page import page_of
 from reports.sections.methods import definitions
 
 _TASKS = {"age": "age estimation", "expression": "facial expression recognition"}
+_AUDITED = {
+    "age": english("Audited for age estimation on {data}."),
+    "expression": english("Audited for facial expression recognition on {data}."),
+}
 _LIMITS = (
-    "What the audit found holds for these faces and these labels; another camera, crop or "
-    "population may come out otherwise.",
-    "A group that was not tested is not a group without a gap.",
-    "Labels of gender, race and the like are attributes as their source assigned them, "
-    "not identities.",
+    english(
+        "What the audit found holds for these faces and these labels; another camera, crop or "
+        "population may come out otherwise."
+    ),
+    english("A group that was not tested is not a group without a gap."),
+    english(
+        "Labels of gender, race and the like are attributes as their source assigned them, "
+        "not identities."
+    ),
 )
 
 
@@ -27,27 +36,32 @@ def model_card(result: AuditResult) -> str:
     """The card: what the model is, how wrong it is, for whom, and what nobody knows yet.
 
     The head carries the headline metrics of everyone as ``model-index``. Texts of the record are
-    quoted as JSON strings, which YAML reads as they are.
+    quoted as JSON strings, which YAML reads as they are. It is English in every language: it is
+    read by machines.
     """
     page = page_of(result)
     first = page.sections[0]
     warnings = next((s for s in page.sections if s.id == "warnings"), None)
-    parts = [f"---\n{_yaml(_head(result))}---", f"# Model card: {cell(page.heading)}"]
-    parts.append(f"Audited for {_TASKS[result.task]} on {cell(page.data)}.")
-    parts += ["## Evaluation", *(text for block in first.blocks if (text := block_text(block)))]
+    title = say("Model card: {model}", model=cell(page.heading))
+    parts = [f"---\n{_yaml(_head(result))}---", f"# {title}"]
+    parts.append(say(_AUDITED[result.task], data=cell(page.data)))
+    parts.append(f"## {say('Evaluation')}")
+    parts += [text for block in first.blocks if (text := block_text(block))]
     if warnings:
-        parts += ["## Warnings", "\n".join(map(block_text, warnings.blocks))]
-    parts += ["## Limits", "\n".join(f"- {text}" for text in _LIMITS)]
-    parts += ["## Metrics", block_text(definitions(result.spec))]
+        parts += [f"## {say('Warnings')}", "\n".join(map(block_text, warnings.blocks))]
+    parts += [f"## {say('Limits')}", "\n".join(f"- {say(text)}" for text in _LIMITS)]
+    parts += [f"## {say('Metrics')}", block_text(definitions(result.spec))]
     run = result.run
     files = "\n".join(f"- {cell(f.name)}: SHA-256 `{f.sha256}`" for f in run.files)
-    parts += ["## Provenance", f"- seed {run.seed}\n- terms: {cell(run.terms or 'not stated')}"]
+    seed = say("seed {n}", n=run.seed)
+    terms = say("terms: {terms}", terms=cell(run.terms or say("not stated")))
+    parts += [f"## {say('Provenance')}", f"- {seed}\n- {terms}"]
     return "\n\n".join(parts) + ("\n" + files if files else "") + "\n"
 
 
 def _head(result: AuditResult) -> dict[str, Any]:
     metrics = [
-        {"type": metric, "name": metric_title(metric), "value": row.value}
+        {"type": metric, "name": METRIC_TITLES.get(metric, plain(metric)), "value": row.value}
         for metric in chosen_metrics(result)
         if (row := metric_row(result, metric, {})) is not None and row.value is not None
     ]

@@ -16,8 +16,10 @@ from reports.blocks import (
     Table,
     Tiles,
 )
+from reports.format import bracketed, sentences
 from reports.gate.markdown import cell
-from reports.html import Page
+from reports.html import SEVERITIES, Page
+from reports.language import say
 
 MAX_ROWS = 60
 
@@ -26,7 +28,8 @@ def markdown(page: Page) -> str:
     """The first section of a page, and its warnings; nothing in it is markup but what we set."""
     parts = [f"# {cell(page.title)}", cell(page.data)]
     if page.simulated:
-        parts.append("**Simulated faces.** Nothing here describes real people.")
+        simulated = f"**{say('Simulated faces.')}**"
+        parts.append(sentences(simulated, say("Nothing here describes real people.")))
     for section in page.sections:
         if section.fold and section is not page.sections[0]:
             continue
@@ -43,17 +46,18 @@ def block_text(block: Block) -> str:
         return table_text(block)
     if isinstance(block, Tiles):
         return _bullets(
-            " ".join(filter(None, (f"{tile.label}: {tile.value}", _bracket(tile.detail))))
+            bracketed(say("{name}: {text}", name=tile.label, text=tile.value), tile.detail)
             for tile in block.tiles
         )
     if isinstance(block, Listed):
         return f"**{cell(block.label)}:** {cell(' '.join(block.items))}" if block.items else ""
     if isinstance(block, Notice):
-        return f"- **{block.severity}** {cell(block.title)}: {cell(block.text)}"
+        words = say("{name}: {text}", name=cell(block.title), text=cell(block.text))
+        return f"- **{say(SEVERITIES[block.severity])}** {words}"
     if isinstance(block, Prose):
         return "\n\n".join(map(cell, block.paragraphs))
     if isinstance(block, Facts):
-        return _bullets(f"{name}: {value}" for name, value in block.facts)
+        return _bullets(say("{name}: {text}", name=name, text=text) for name, text in block.facts)
     if isinstance(block, Cards):
         return _bullets(
             f"{card.title}: {card.badge}. {card.difference} {' '.join(card.sure)}"
@@ -69,7 +73,8 @@ def table_text(found: Table) -> str:
     rows = [f"| {' | '.join(map(_cell, row))} |" for row in found.rows[:MAX_ROWS]]
     lines = [f"**{cell(found.caption)}**", "", f"| {heads} |", f"|{rule}|", *rows]
     if len(found.rows) > MAX_ROWS:
-        lines += ["", f"{len(found.rows) - MAX_ROWS} more rows are in the report."]
+        n = len(found.rows) - MAX_ROWS
+        lines += ["", say("{n} more rows are in the report.", n=n)]
     return "\n".join(lines)
 
 

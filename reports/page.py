@@ -10,12 +10,13 @@ from audit.result import AuditResult
 from reports.data_set import SECTIONS as DATA_SECTIONS
 from reports.format import plain
 from reports.html import Page, html_of
+from reports.language import english, say
 from reports.sections import SECTIONS
 
 TASKS = {
-    "age": "Face age audit",
-    "expression": "Facial expression audit",
-    "data": "Data set audit",
+    "age": english("Face age audit"),
+    "expression": english("Facial expression audit"),
+    "data": english("Data set audit"),
 }
 
 
@@ -45,9 +46,9 @@ def page_of(result: AuditResult) -> Page:
     builders = DATA_SECTIONS if result.task == "data" else SECTIONS
     found = [build(result) for build in builders]
     return Page(
-        kind=TASKS[result.task],
+        kind=say(TASKS[result.task]),
         heading=plain(result.run.model),
-        data=plain(result.run.data or "") or "data not stated",
+        data=plain(result.run.data or "") or say("data not stated"),
         sections=tuple(section for section in found if section is not None),
         record=result,
         file="audit.json",

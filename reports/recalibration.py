@@ -6,10 +6,15 @@ import json
 
 from audit.recalibration.run import Recalibration
 from reports.blocks import Answer, Block, Cell, Facts, Notice, Prose, Section, Tile, Tiles, table
-from reports.format import count, number, plain, plural
+from reports.format import capital, count, number, people, plain
 from reports.html import Page
+from reports.language import english, say
 
-_READING = (
+_TASKS = {
+    "age": english("Face age recalibrated"),
+    "expression": english("Facial expression recalibrated"),
+}
+_READING = english(
     "The fit knows nothing of the audited people. What it changes for them, and for whom, say the "
     "two audits and their comparison, which stand beside this record."
 )
@@ -19,16 +24,15 @@ MAX_ROWS = 400
 def recalibration_page(result: Recalibration) -> Page:
     """What the page says, before any HTML."""
     title = plain(result.method)
-    parts = [Section("summary", "Summary", _summary(result), fold=False)]
+    parts = [Section("summary", say("Summary"), _summary(result), fold=False)]
     if result.parameters:
-        parts.append(Section("parameters", "Parameters", (_parameters(result),), fold=False))
-    parts.append(Section("methods", "Methods", _methods(result), fold=False))
+        fitted = (_parameters(result),)
+        parts.append(Section("parameters", say("Parameters"), fitted, fold=False))
+    parts.append(Section("methods", say("Methods"), _methods(result), fold=False))
     return Page(
-        kind={"age": "Face age recalibrated", "expression": "Facial expression recalibrated"}[
-            result.task
-        ],
+        kind=say(_TASKS[result.task]),
         heading=title,
-        data=f"fitted on {plural(result.n_subjects_fit, 'person', 'people')}",
+        data=say("fitted on {people}", people=people(result.n_subjects_fit)),
         sections=tuple(parts),
         record=result,
         file="recalibration.json",
@@ -36,15 +40,19 @@ def recalibration_page(result: Recalibration) -> Page:
 
 
 def _summary(result: Recalibration) -> tuple[Block, ...]:
-    fitted = plural(result.n_subjects_fit, "person", "people")
+    fitted = people(result.n_subjects_fit)
     tiles = (
-        Tile("fitted on", count(result.n_fit), f"faces of {fitted}"),
-        Tile("audited", count(result.n_audit), "faces of other people"),
-        Tile("share asked for the fit", number(result.fit_share)),
+        Tile(say("fitted on"), count(result.n_fit), say("faces of {people}", people=fitted)),
+        Tile(say("audited"), count(result.n_audit), say("faces of other people")),
+        Tile(say("share asked for the fit"), number(result.fit_share)),
     )
-    said = f"{plain(result.method).capitalize()} was fitted on {fitted}; no verdict is made here."
-    notices = [Notice("warning", "Remark", plain(remark)) for remark in result.remarks]
-    return Answer("What was fitted, and on whom?", (said, _READING)), Tiles(tiles), *notices
+    said = say(
+        "{method} was fitted on {people}; no verdict is made here.",
+        method=capital(plain(result.method)), people=fitted,
+    )  # fmt: skip
+    notices = [Notice("warning", say("Remark"), plain(remark)) for remark in result.remarks]
+    question = say("What was fitted, and on whom?")
+    return Answer(question, (said, say(_READING))), Tiles(tiles), *notices
 
 
 def _parameters(result: Recalibration) -> Block:
@@ -52,7 +60,8 @@ def _parameters(result: Recalibration) -> Block:
         [Cell(plain(name), head=True), Cell(plain(_text(value)))]
         for name, value in list(result.parameters.items())[:MAX_ROWS]
     ]
-    return table("parameters-table", "What was fitted", ("parameter", "value"), rows)
+    heads = (say("parameter"), say("value"))
+    return table("parameters-table", say("What was fitted"), heads, rows)
 
 
 def _text(value: object) -> str:
@@ -61,10 +70,12 @@ def _text(value: object) -> str:
 
 def _methods(result: Recalibration) -> tuple[Block, ...]:
     facts = (
-        ("definition", plain(result.definition)),
-        ("source", plain(result.source)),
-        ("seed", str(result.seed)),
-        ("schema of the record", result.schema_),
+        (say("definition"), plain(say(result.definition))),
+        (say("source"), plain(say(result.source))),
+        (say("seed"), str(result.seed)),
+        (say("schema of the record"), result.schema_),
     )
-    again = "`hae-audit recalibrate TABLE --use recalibration.json` applies it to another table."
+    again = say(
+        "`hae-audit recalibrate TABLE --use recalibration.json` applies it to another table."
+    )
     return Facts(facts), Prose((again,))

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from audit.result import AuditResult
 from reports.blocks import Block, Figure, Panel, Prose, Section, Size
 from reports.figures import lines
-from reports.format import combination_label, group_label
+from reports.format import METRIC_TITLES, beside, capital, group_label, sentences, unit_name
+from reports.language import english, say
 from reports.sections.curves import (
     MAX_IN_SIGHT,
     MAX_PANELS,
@@ -16,7 +17,8 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
-from reports.words import level_words
+from reports.sections.marks import bars_words, panels_words
+from reports.words import by
 
 
 class Measure(NamedTuple):
@@ -30,16 +32,16 @@ class Measure(NamedTuple):
 # Exact errors where ages are known exactly, else what is known of bands.
 MEASURES = (
     (
-        Measure("mae_by_age", "mean absolute error", "years"),
-        Measure("bias_by_age", "mean signed error", "years"),
+        Measure("mae_by_age", METRIC_TITLES["mae"], "years"),
+        Measure("bias_by_age", METRIC_TITLES["bias"], "years"),
     ),
     (
-        Measure("within_band_accuracy_by_age", "share within the known age band", "share"),
-        Measure("band_distance_by_age", "distance to the known age band", "years"),
+        Measure("within_band_accuracy_by_age", METRIC_TITLES["within_band_accuracy"], "share"),
+        Measure("band_distance_by_age", METRIC_TITLES["band_distance"], "years"),
     ),
 )
-_X = "true age, lower edge of the band (years)"
-_CAUTION = (
+_X = english("true age, lower edge of the band (years)")
+_CAUTION = english(
     "A fall of the signed error with age is partly regression to the mean: any imperfect estimate "
     "is pulled towards the middle of the ages it was trained on. Compare groups at the same age."
 )
@@ -55,13 +57,13 @@ def build(result: AuditResult) -> Section | None:
         everyone = arranged.pop((), [])
         id = measure.curve.replace("_", "-")
         if everyone:
-            blocks.append(_figure(result, measure, id, everyone, [], "everyone"))
+            blocks.append(_figure(result, measure, id, everyone, [], say("everyone")))
         for i, (names, curves) in enumerate(arranged.items()):
-            by = f"by {combination_label(names)}"
-            blocks.append(_figure(result, measure, f"{id}-{i}", curves, everyone, by))
+            of = by(list(names))
+            blocks.append(_figure(result, measure, f"{id}-{i}", curves, everyone, of))
     if not blocks:
         return None
-    return Section("by-age", "Error by age", (Prose((_CAUTION,)), *blocks))
+    return Section("by-age", say("Error by age"), (Prose((say(_CAUTION),)), *blocks))
 
 
 def _figure(
@@ -70,25 +72,27 @@ def _figure(
     id: str,
     curves: list[Curve],
     everyone: list[Curve],
-    by: str,
+    of: str,
 ) -> Figure:
-    full = f"{measure.title.capitalize()} by true age: {by}"
+    full = say("{metric} by true age: {of}", metric=capital(say(measure.title)), of=of)
     signed = measure.curve == "bias_by_age"
-    axis = f"{measure.title}, {measure.unit}"
+    x_axis, axis = say(_X), beside(say(measure.title), unit_name(measure.unit))
     panels = []
     for i, curve in enumerate(curves[:MAX_PANELS]):
         quiet = [line_of(c, measure.unit, quiet=True) for c in everyone]
-        spec = lines([*quiet, line_of(curve, measure.unit)], x_axis=_X, y_axis=axis, zero=signed)
+        line = line_of(curve, measure.unit)
+        spec = lines([*quiet, line], x_axis=x_axis, y_axis=axis, zero=signed)
         label = group_label(curve.group)
-        points = sum(row.y is not None for row in curve.rows)
-        alt = f"{full}. {label}: {points} points, in the table."
+        n = sum(row.y is not None for row in curve.rows)
+        alt = say("{title}. {name}: {n} points, in the table.", title=full, name=label, n=n)
         panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 330 if everyone else 300))
-    caption = f"Bars are {level_words(result)} intervals."
-    caption += " Positive: over-estimated." if signed else ""
-    caption += " The dashed line is everyone." if everyone else ""
-    if len(curves) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
-    rows = points_table(f"{id}-table", full, curves, (_X, axis, ""), measure.unit)
+    caption = sentences(
+        bars_words(result),
+        say("Positive: over-estimated.") if signed else "",
+        say("The dashed line is everyone.") if everyone else "",
+        panels_words(len(curves), MAX_PANELS),
+    )
+    rows = points_table(f"{id}-table", full, curves, (x_axis, axis, ""), measure.unit)
     size: Size = "full" if not everyone else "half" if len(curves) <= 4 else "small"
     fold = len(curves) > MAX_IN_SIGHT
     return Figure(f"{id}-figure", full, caption, tuple(panels), rows, size, fold=fold)

@@ -9,6 +9,7 @@ from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
 from reports.figures import Line, forest, lines
 from reports.format import (
+    bracketed,
     count,
     group_label,
     group_value,
@@ -16,7 +17,10 @@ from reports.format import (
     plain,
     plural,
     row_estimate,
+    semicolons,
+    sentences,
 )
+from reports.language import english, say
 from reports.lookup import groups_in_order, metric_row, unit
 from reports.sections.curves import (
     MAX_IN_SIGHT,
@@ -26,30 +30,35 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
-from reports.sections.marks import row_mark
+from reports.sections.marks import bars_words, cut_words, hollow_words, panels_words, row_mark
 from reports.words import by, level_words, mark_of
 
 _READING = (
-    "Points are bins of equal width with their intervals, the line is the isotonic curve: the "
-    "accuracy of each confidence if a higher one never means less. Below the dotted diagonal the "
-    "model is over-confident: right less often than it says. The shaded band is where the line of "
-    "a perfectly calibrated model would lie with so many faces, so a line inside it shows nothing.",
-    "Calibration errors such as ece grow by noise alone as groups get smaller. They are read "
-    "beside the value of a perfectly calibrated model and are never compared between groups. "
-    "Confidence bias (mean confidence minus accuracy) and squared_ce are not moved by the size of "
-    "a group; these two have intervals and gaps.",
+    english(
+        "Points are bins of equal width with their intervals, the line is the isotonic curve: the "
+        "accuracy of each confidence if a higher one never means less. Below the dotted diagonal "
+        "the model is over-confident: right less often than it says. The shaded band is where the "
+        "line of a perfectly calibrated model would lie with so many faces, so a line inside it "
+        "shows nothing."
+    ),
+    english(
+        "Calibration errors such as ece grow by noise alone as groups get smaller. They are read "
+        "beside the value of a perfectly calibrated model and are never compared between groups. "
+        "Confidence bias (mean confidence minus accuracy) and squared_ce are not moved by the size "
+        "of a group; these two have intervals and gaps."
+    ),
 )
-_HEADS = ("mean confidence", "accuracy", "share of faces")
+_HEADS = (english("mean confidence"), english("accuracy"), english("share of faces"))
 _COLUMNS = (
-    ("confidence_bias", "confidence bias"),
-    ("squared_ce", "squared error, noise removed"),
+    ("confidence_bias", english("confidence bias")),
+    ("squared_ce", english("squared error, noise removed")),
     ("ece", "ece"),
-    ("ece_equal_mass", "ece, equal mass"),
-    ("brier", "Brier score"),
-    ("brier_miscalibration", "of it miscalibration"),
-    ("brier_discrimination", "less discrimination"),
-    ("brier_uncertainty", "plus uncertainty"),
-    ("spiegelhalter_z", "Spiegelhalter's z"),
+    ("ece_equal_mass", english("ece, equal mass")),
+    ("brier", english("Brier score")),
+    ("brier_miscalibration", english("of it miscalibration")),
+    ("brier_discrimination", english("less discrimination")),
+    ("brier_uncertainty", english("plus uncertainty")),
+    ("spiegelhalter_z", english("Spiegelhalter's z")),
 )
 _SAID_ABOVE = ("biased_small_n", "descriptive", "no_probabilities")
 MAX_MARKS = 40
@@ -62,18 +71,19 @@ def build(result: AuditResult) -> Section | None:
     if not binned and (whole is None or whole.value is None):
         return None
     everyone = smooth.get((), [])
-    blocks: list[Block] = [Prose(_READING), *_numbers(result, [], "calibration-all")]
+    said = Prose(tuple(map(say, _READING)))
+    blocks: list[Block] = [said, *_numbers(result, [], "calibration-all")]
     if () in binned:
-        blocks.append(_curves(result, "reliability", binned[()], everyone, [], "everyone"))
+        title = say("Reliability: everyone")
+        blocks.append(_curves(result, "reliability", binned[()], everyone, [], title))
     for i, names in enumerate(result.spec.combinations):
         blocks += _numbers(result, list(names), f"calibration-{i}")
         curves = binned.get(tuple(names), [])
         if curves:
             found = smooth.get(tuple(names), [])
-            blocks.append(
-                _curves(result, f"reliability-{i}", curves, found, everyone, by(list(names)))
-            )
-    return Section("calibration", "Calibration", tuple(blocks))
+            title = say("Reliability {by}", by=by(list(names)))
+            blocks.append(_curves(result, f"reliability-{i}", curves, found, everyone, title))
+    return Section("calibration", say("Calibration"), tuple(blocks))
 
 
 def _numbers(result: AuditResult, names: list[str], id: str) -> list[Block]:
@@ -97,12 +107,15 @@ def _everyone(result: AuditResult, id: str) -> Table:
             continue
         null = number(row.null_expected, spec.unit) if row.null_expected is not None else ""
         lines.append([
-            Cell(head, head=True), _value(result, row, marks, null=False),
-            Cell(null, row.null_expected), Cell(plain(spec.definition)),
+            Cell(say(head), head=True), _value(result, row, marks, null=False),
+            Cell(null, row.null_expected), Cell(plain(say(spec.definition))),
         ])  # fmt: skip
-    numbers = (Column("value [interval]", numeric=True), Column("if calibrated", numeric=True))
-    columns = (Column("everyone"), *numbers, Column("definition"))
-    return table(id, "Calibration of everyone", columns, lines, footnotes=marks)
+    numbers = (say("value [interval]"), say("if calibrated"))
+    columns = (
+        Column(say("everyone")), *(Column(name, numeric=True) for name in numbers),
+        Column(say("definition")),
+    )  # fmt: skip
+    return table(id, say("Calibration of everyone"), columns, lines, footnotes=marks)
 
 
 def _bias(
@@ -111,26 +124,26 @@ def _bias(
     u = unit(result, "confidence_bias")
     marks = [row_mark(result, row, u, people=True) for row in rows[:MAX_MARKS]]
     spec, height = forest(
-        marks, axis="mean confidence minus accuracy", right="faces / people", reference=0.0,
-        reference_label="calibrated",
+        marks, axis=say("mean confidence minus accuracy"), right=say("faces / people"),
+        reference=0.0, reference_label=say("calibrated"),
     )  # fmt: skip
-    title = f"Confidence bias {by(names)}"
-    caption = (
-        f"Right of the dashed line a group gets more confidence than it gets right answers. Bars "
-        f"are {level_words(result)} intervals."
+    title = say("Confidence bias {by}", by=by(names))
+    caption = sentences(
+        say("Right of the dashed line a group gets more confidence than it gets right answers."),
+        bars_words(result),
+        hollow_words(result, marks),
+        cut_words(len(rows), MAX_MARKS),
     )
-    if any(mark.role == "small" for mark in marks):
-        caption += f" Hollow: fewer than {result.spec.min_n} persons, shown but not tested."
-    if len(rows) > MAX_MARKS:
-        caption += f" The first {MAX_MARKS} of {len(rows)} groups are drawn; the table has all."
-    said = "; ".join(mark.hover for mark in marks[:12])
-    panel = Panel(f"{id}-plot", title, f"{title}. {said}.", spec, height)
+    said = semicolons(mark.hover for mark in marks[:12])
+    panel = Panel(
+        f"{id}-plot", title, say("{title}. {text}.", title=title, text=said), spec, height
+    )
     return Figure(f"{id}-figure", title, caption, (panel,), found)
 
 
 def _table(result: AuditResult, names: list[str], groups: list[Group], id: str) -> Table:
     marks: dict[str, str] = {}
-    shown = [(metric, head) for metric, head in _COLUMNS if metric in result.spec.metrics]
+    shown = [(metric, say(head)) for metric, head in _COLUMNS if metric in result.spec.metrics]
     lines = []
     for group in groups:
         rows = [metric_row(result, metric, group) for metric, _ in shown]
@@ -140,9 +153,9 @@ def _table(result: AuditResult, names: list[str], groups: list[Group], id: str) 
         cells = [Cell(group_value(group[name]), head=True) for name in names]
         cells += [Cell(count(base.n), sort=base.n), Cell(count(base.n_subjects), base.n_subjects)]
         lines.append([*cells, *(_value(result, row, marks) for row in rows)])
-    numbers = ("faces", "people", *(head for _, head in shown))
+    numbers = (say("faces"), say("people"), *(head for _, head in shown))
     columns = [*(Column(plain(n)) for n in names), *(Column(n, numeric=True) for n in numbers)]
-    caption = f"Calibration {by(names)}; in brackets: if perfectly calibrated"
+    caption = say("Calibration {by}; in brackets: if perfectly calibrated", by=by(names))
     return table(id, caption, columns, lines, summary=caption, footnotes=marks)
 
 
@@ -154,7 +167,7 @@ def _value(
     u = unit(result, row.metric)
     text = row_estimate(row, u)
     if null and row.null_expected is not None:
-        text += f" ({number(row.null_expected, u)})"
+        text = bracketed(text, number(row.null_expected, u))
     parts = row.note.split("; ") if row.note else []
     note = "; ".join(part for part in parts if part not in _SAID_ABOVE)
     return Cell(text, sort=row.value, mark=mark_of(note, marks))
@@ -166,29 +179,34 @@ def _curves(
     binned: list[Curve],
     smooth: list[Curve],
     everyone: list[Curve],
-    of: str,
+    title: str,
 ) -> Figure:
-    title = f"Reliability {of}" if of.startswith("by ") else f"Reliability: {of}"
     panels = []
+    heads = (say(_HEADS[0]), say(_HEADS[1]), say(_HEADS[2]))
     for i, curve in enumerate(binned[:MAX_PANELS]):
         label = group_label(curve.group)
-        drawn = [*(replace(line_of(c, ""), quiet=True, name="everyone") for c in everyone)]
+        drawn = [*(replace(line_of(c, ""), quiet=True, name=say("everyone")) for c in everyone)]
         for c in smooth:
             if c.group == curve.group:
                 line = line_of(c, "")
-                drawn += [replace(line, name="if calibrated", shade=True), _bare(line)]
-        drawn.append(replace(line_of(curve, ""), name="bins", draw="points"))
-        spec = lines(
-            drawn, x_axis="mean confidence", y_axis="accuracy", diagonal=True, unit_square=True
-        )
+                drawn += [replace(line, name=say("if calibrated"), shade=True), _bare(line)]
+        drawn.append(replace(line_of(curve, ""), name=say("bins"), draw="points"))
+        spec = lines(drawn, x_axis=heads[0], y_axis=heads[1], diagonal=True, unit_square=True)
         n = sum(row.y is not None for row in curve.rows)
-        alt = f"{title}. {label}: {plural(n, 'bin')}, in the table."
+        alt = say(
+            "{title}. {name}: {bins}, in the table.",
+            title=title, name=label, bins=plural(n, english("{n} bin"), english("{n} bins")),
+        )  # fmt: skip
         panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 340))
-    caption = f"Bars are {level_words(result)} intervals; bins without a face have no point."
-    caption += " The dashed line is everyone." if everyone else ""
-    if len(binned) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(binned)} groups are drawn."
-    rows = points_table(f"{id}-table", title, binned, _HEADS, "")
+    caption = sentences(
+        say(
+            "Bars are {level} intervals; bins without a face have no point.",
+            level=level_words(result),
+        ),
+        say("The dashed line is everyone.") if everyone else "",
+        panels_words(len(binned), MAX_PANELS),
+    )
+    rows = points_table(f"{id}-table", title, binned, heads, "")
     fold = len(binned) > MAX_IN_SIGHT
     return Figure(f"{id}-figure", title, caption, tuple(panels), rows, "small", fold=fold)
 
@@ -196,4 +214,4 @@ def _curves(
 def _bare(line: Line) -> Line:
     """The isotonic line without the bars of its band."""
     points = [replace(point, low=None, high=None) for point in line.points]
-    return replace(line, name="isotonic curve", points=points, draw="line")
+    return replace(line, name=say("isotonic curve"), points=points, draw="line")

@@ -6,7 +6,19 @@ from audit.result import AuditResult
 from audit.rows import MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Table, table
 from reports.figures import lines
-from reports.format import count, group_label, note_words, number, plain, plural
+from reports.format import (
+    beside,
+    capital,
+    count,
+    group_label,
+    note_words,
+    number,
+    people,
+    plain,
+    semicolons,
+    sentences,
+)
+from reports.language import english, say
 from reports.lookup import metric_row
 from reports.sections.curves import (
     MAX_IN_SIGHT,
@@ -17,9 +29,13 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
+from reports.sections.marks import panels_words
 from reports.words import by, level_words, mark_of
 
-SIDES = (("gate_fpr", "too young and passed"), ("gate_fnr", "of age and stopped"))
+SIDES = (
+    ("gate_fpr", english("too young and passed")),
+    ("gate_fnr", english("of age and stopped")),
+)
 
 
 def blocks_of(result: AuditResult, legal: str) -> list[Block]:
@@ -34,47 +50,59 @@ def blocks_of(result: AuditResult, legal: str) -> list[Block]:
     for name, words in SIDES:
         for i, (names, curves) in enumerate(arranged[name].items()):
             id = f"{name}-{legal}-{i}".replace("_", "-").replace(".", "-")
-            title = f"{words.capitalize()} by challenge age for {legal}, {by(list(names))}"
+            title = say(
+                "{side} by challenge age for {legal}, {by}",
+                side=capital(say(words)), legal=legal, by=by(list(names)),
+            )  # fmt: skip
             fold = name == "gate_fnr" or len(curves) > MAX_IN_SIGHT
-            found = _by_group(result, id, title, words, curves, everyone[name], fold=fold)
+            share = say("share {side}", side=say(words))
+            found = _by_group(result, id, title, share, curves, everyone[name], fold=fold)
             blocks.append(found)
-    return [Heading(f"challenge-{legal}", f"Challenge age for {legal}"), *blocks] if blocks else []
+    heading = Heading(f"challenge-{legal}", say("Challenge age for {legal}", legal=legal))
+    return [heading, *blocks] if blocks else []
 
 
 def _whole(result: AuditResult, legal: str, everyone: dict[str, list[Curve]]) -> Figure:
     """Both errors of everyone, beside one another."""
-    title = f"Operating curves for {legal}: everyone"
+    title = say("Operating curves for {legal}: everyone", legal=legal)
     panels, drawn = [], []
     for name, words in SIDES:
+        side = say(words)
         for curve in everyone[name]:
             spec = lines(
-                banded(curve.rows, words), x_axis="challenge age, years", y_axis=f"share {words}",
+                banded(curve.rows, side), x_axis=say("challenge age, years"),
+                y_axis=say("share {side}", side=side),
                 top=_top([curve], _aim(result, name), bands=True), target=_aim(result, name),
             )  # fmt: skip
-            alt = f"{title}, {words}: {len(curve.rows)} points, in the table."
+            alt = say(
+                "{title}, {side}: {n} points, in the table.",
+                title=title, side=side, n=len(curve.rows),
+            )  # fmt: skip
             panel_id = f"{name}-{legal}".replace("_", "-")
-            panels.append(Panel(panel_id, words.capitalize(), alt, spec, 310))
-            drawn.append((words, curve))
-    caption = (
-        "A higher challenge age lets fewer people pass too young and stops more who are of age. "
-        f"Bands are {level_words(result)} intervals by person at each point."
+            panels.append(Panel(panel_id, capital(side), alt, spec, 310))
+            drawn.append((side, curve))
+    caption = sentences(
+        say(
+            "A higher challenge age lets fewer people pass too young and stops more who are of "
+            "age. Bands are {level} intervals by person at each point.",
+            level=level_words(result),
+        ),
+        say("Dotted: the target.") if result.spec.gate_target is not None else "",
     )
-    caption += " Dotted: the target." if result.spec.gate_target is not None else ""
     id = f"operating-{legal}"
     return Figure(f"{id}-figure", title, caption, tuple(panels), _both(drawn, id, title), "half")
 
 
 def _both(drawn: list[tuple[str, Curve]], id: str, title: str) -> Table:
     """Both curves in one table, told apart by their error."""
-    found = [
-        points_table(id, title, [curve], ("challenge age", "share", ""), "") for _, curve in drawn
-    ]
+    heads = (say("challenge age"), say("share"), "")
+    found = [points_table(id, title, [curve], heads, "") for _, curve in drawn]
     rows = [
-        [Cell(words, head=True), *row[1:]]
-        for (words, _), one in zip(drawn, found, strict=True)
+        [Cell(side, head=True), *row[1:]]
+        for (side, _), one in zip(drawn, found, strict=True)
         for row in one.rows
     ]
-    columns = (Column("error"), *found[0].columns[1:])
+    columns = (Column(say("error")), *found[0].columns[1:])
     return table(f"{id}-table", title, columns, rows)
 
 
@@ -82,7 +110,7 @@ def _by_group(
     result: AuditResult,
     id: str,
     title: str,
-    words: str,
+    share: str,
     curves: list[Curve],
     everyone: list[Curve],
     *,
@@ -95,21 +123,25 @@ def _by_group(
     for k, curve in enumerate(curves[:MAX_PANELS]):
         label = group_label(curve.group)
         spec = lines(
-            [*quiet, *banded(curve.rows, label)], x_axis="challenge age, years",
-            y_axis=f"share {words}", top=top, target=aim,
+            [*quiet, *banded(curve.rows, label)], x_axis=say("challenge age, years"),
+            y_axis=share, top=top, target=aim,
         )  # fmt: skip
-        people = plural(curve.rows[0].n_subjects, "person", "people")
-        alt = f"{title}. {label}: {len(curve.rows)} points from {people}, in the table."
-        panels.append(Panel(f"{id}-plot-{k}", f"{label}, {people}", alt, spec, 290))
-    caption = (
-        f"Bands are {level_words(result)} intervals by person at each point. Dashed: everyone."
+        who = people(curve.rows[0].n_subjects)
+        alt = say(
+            "{title}. {name}: {n} points from {people}, in the table.",
+            title=title, name=label, n=len(curve.rows), people=who,
+        )  # fmt: skip
+        panels.append(Panel(f"{id}-plot-{k}", beside(label, who), alt, spec, 290))
+    caption = sentences(
+        say(
+            "Bands are {level} intervals by person at each point. Dashed: everyone.",
+            level=level_words(result),
+        ),
+        say("Dotted: the target.") if aim is not None else "",
+        panels_words(len(curves), MAX_PANELS),
     )
-    caption += " Dotted: the target." if aim is not None else ""
-    if len(curves) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
-    rows = points_table(
-        f"{id}-table", title, curves, ("challenge age, years", f"share {words}", ""), ""
-    )
+    heads = (say("challenge age, years"), share, "")
+    rows = points_table(f"{id}-table", title, curves, heads, "")
     return Figure(f"{id}-figure", title, caption, tuple(panels), rows, "small", fold=fold)
 
 
@@ -140,13 +172,17 @@ def target_words(result: AuditResult, legal: str) -> str:
     row = metric_row(result, "challenge_age_every_group", {}, legal)
     why = note_words(row.note if row and row.note != "descriptive" else None)
     if row is None or row.value is None:
-        words = f"No challenge age is shown to keep every group to at most {target}"
-        return f"{words} who pass too young{': ' if why else ''}{why}."
-    return (
-        f"From a challenge age of {row.value:g} years on, at most {target} of those under "
-        f"{plain(legal)} pass in every tested group, with {level_words(result)} confidence in each"
-        f"{'; ' if why else ''}{why}."
-    )
+        words = say(
+            "No challenge age is shown to keep every group to at most {target} who pass too young",
+            target=target,
+        )
+        return say("{name}: {text}.", name=words, text=why) if why else say("{text}.", text=words)
+    words = say(
+        "From a challenge age of {age} years on, at most {target} of those under {legal} pass in "
+        "every tested group, with {level} confidence in each",
+        age=f"{row.value:g}", target=target, legal=plain(legal), level=level_words(result),
+    )  # fmt: skip
+    return say("{text}.", text=semicolons(filter(None, (words, why))))
 
 
 def _least(result: AuditResult, legal: str, rows: list[MetricRow]) -> Table:
@@ -160,15 +196,19 @@ def _least(result: AuditResult, legal: str, rows: list[MetricRow]) -> Table:
             Cell(shown, row.value, mark_of(note, marks)),
             Cell(count(row.n), row.n), Cell(count(row.n_subjects), row.n_subjects),
         ])  # fmt: skip
-    numbers = ("challenge age, years", "faces too young", "people too young")
+    numbers = (say("challenge age, years"), say("faces too young"), say("people too young"))
     columns: tuple[str | Column, ...] = (
-        "groups by",
-        "group",
+        say("groups by"),
+        say("group"),
         *(Column(name, numeric=True) for name in numbers),
     )
-    caption = f"Least challenge age for {legal} that keeps to {number(result.spec.gate_target)}"
-    more = (
-        f"From it on, the upper {level_words(result)} limit of those who pass too young is at most "
-        "the target. Groups of fewer people need a higher one to be as sure."
+    caption = say(
+        "Least challenge age for {legal} that keeps to {target}",
+        legal=legal, target=number(result.spec.gate_target),
+    )  # fmt: skip
+    more = say(
+        "From it on, the upper {level} limit of those who pass too young is at most the target. "
+        "Groups of fewer people need a higher one to be as sure.",
+        level=level_words(result),
     )
     return table(f"least-{legal}", caption, columns, lines_, footnotes=marks, more=more)

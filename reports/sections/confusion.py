@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import Grid, heat
-from reports.format import combination_label, count, group_label, number, plain
+from reports.format import count, group_label, number, plain, sentences
+from reports.language import english, say
 from reports.sections.curves import MAX_PANELS, MAX_ROWS, Curve, curves_of
+from reports.sections.marks import panels_words
+from reports.words import by
 
 
 @dataclass(frozen=True)
 class Axes:
-    """How a matrix of classes is called, and its rows, columns and cells."""
+    """How a matrix of classes is called, and its rows, columns and cells, in English."""
 
     title: str
     row: str
@@ -23,13 +26,13 @@ class Axes:
 
 
 CONFUSION = Axes(
-    "Confusion",
-    "true class",
-    "given class",
-    "Share of the faces of a true class (row) that were given each class (column).",
-    "taken for",
+    english("Confusion"),
+    english("true class"),
+    english("given class"),
+    english("Share of the faces of a true class (row) that were given each class (column)."),
+    english("{true} taken for {given}: {share}"),
 )
-_READING = (
+_READING = english(
     "Each row is a true class and is shared out over the classes that its faces were given; the "
     "diagonal is right. Shares of rows with few faces are coarse: the counts are in the table."
 )
@@ -40,29 +43,30 @@ def build(result: AuditResult) -> Section | None:
     arranged = curves_of(result, "confusion")
     if not arranged:
         return None
-    blocks: list[Block] = [Prose((_READING,))]
+    blocks: list[Block] = [Prose((say(_READING),))]
     for i, (names, curves) in enumerate(arranged.items()):
-        by = f"by {combination_label(names)}" if names else "everyone"
+        of = by(list(names)) if names else say("everyone")
         order = result.spec.classes or []
-        blocks.append(matrices(curves, f"confusion-{i}", by, order, CONFUSION))
-    return Section("confusion", "Confusion", tuple(blocks))
+        blocks.append(matrices(curves, f"confusion-{i}", of, order, CONFUSION))
+    return Section("confusion", say("Confusion"), tuple(blocks))
 
 
-def matrices(curves: list[Curve], id: str, by: str, order: list[str], axes: Axes) -> Figure:
+def matrices(curves: list[Curve], id: str, of: str, order: list[str], axes: Axes) -> Figure:
     """A heat map of shares of its rows for every group, and the table of all cells."""
-    title = f"{axes.title}: {by}"
+    title = say("{name}: {text}", name=say(axes.title), text=of)
     panels = []
     for i, curve in enumerate(curves[:MAX_PANELS]):
         classes = _classes(curve, order)
         label = group_label(curve.group)
-        alt = f"{title}. {label}: shares of {len(classes)} classes, in the table."
+        alt = say(
+            "{title}. {name}: shares of {n} classes, in the table.",
+            title=title, name=label, n=len(classes),
+        )  # fmt: skip
         spec = heat(_grid(curve, classes, axes.hover), bar="", unit_scale=True)
-        spec["layout"]["xaxis"]["title"] = {"text": axes.column, "standoff": 6}
-        spec["layout"]["yaxis"]["title"] = {"text": axes.row, "standoff": 6}
+        spec["layout"]["xaxis"]["title"] = {"text": say(axes.column), "standoff": 6}
+        spec["layout"]["yaxis"]["title"] = {"text": say(axes.row), "standoff": 6}
         panels.append(Panel(f"{id}-plot-{i}", label, alt, spec, 130 + 34 * len(classes)))
-    caption = axes.caption
-    if len(curves) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
+    caption = sentences(say(axes.caption), panels_words(len(curves), MAX_PANELS))
     size: Size = "small" if len(order) <= 4 else "half"
     return Figure(
         f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title, axes), size
@@ -98,7 +102,10 @@ def _grid(curve: Curve, classes: list[str], hover: str) -> Grid:
         values=values,
         texts=[["" if v is None else f"{v:.2f}" for v in row] for row in values],
         hovers=[
-            [f"{true} {hover} {given}: {number(v)}" for given, v in zip(names, row, strict=True)]
+            [
+                say(hover, true=true, given=given, share=number(v))
+                for given, v in zip(names, row, strict=True)
+            ]
             for true, row in zip(names, values, strict=True)
         ],
     )
@@ -115,13 +122,15 @@ def _table(curves: list[Curve], id: str, title: str, axes: Axes) -> Table:
                 Cell(plain(str(row.y))), Cell(number(share), share), Cell(count(row.z), row.z),
                 Cell(count(row.n), row.n),
             ])  # fmt: skip
-    names = (f"share of the {axes.row}", "count (weighted)", f"faces of the {axes.row}")
+    of = say(axes.row)
+    names = (say("share of the {row}", row=of), say("count (weighted)"),
+             say("faces of the {row}", row=of))  # fmt: skip
     columns: list[str | Column] = [
-        "group",
-        axes.row,
-        axes.column,
+        say("group"),
+        of,
+        say(axes.column),
         *(Column(name, numeric=True) for name in names),
     ]
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more cells are in audit.json." if cut > 0 else None
+    more = say("{n} more cells are in audit.json.", n=count(cut)) if cut > 0 else None
     return table(f"{id}-table", title, columns, rows[:MAX_ROWS], more=more)

@@ -9,21 +9,33 @@ from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Size, Table, table
 from reports.figures import forest
 from reports.format import (
+    beside,
+    bracketed,
+    capital,
     count,
     group_value,
     number,
     p_value,
     plain,
     row_estimate,
+    semicolons,
+    sentences,
+    unit_name,
     unit_word,
 )
+from reports.language import english, say
 from reports.lookup import groups_in_order, is_small, metric_row, unit
 from reports.sections.marks import row_mark
 from reports.words import by, level_words, mark_of
 
 MAX_MARKS = 30
 LEVELS = ("50", "80", "90", "95")
-_PARTS = ("coverage", "width", "interval_score", "score")
+_PARTS = {
+    "coverage": english("coverage"),
+    "width": english("width"),
+    "interval_score": english("interval score"),
+    "score": english("score"),
+}
 _SAID_ABOVE = ("biased_small_n", "descriptive")
 Columns = Sequence[tuple[str, str]]
 
@@ -44,13 +56,17 @@ def everyone(result: AuditResult, columns: Columns, id: str) -> Table:
             continue
         null = row.null_expected
         lines.append([
-            Cell(_titled(head, spec.unit), head=True), _value(result, row, marks, null=False),
+            Cell(_titled(say(head), spec.unit), head=True),
+            _value(result, row, marks, null=False),
             Cell("" if null is None else number(null, spec.unit), null),
-            Cell("" if row.p is None else p_value(row.p), row.p), Cell(plain(spec.definition)),
+            Cell("" if row.p is None else p_value(row.p), row.p),
+            Cell(plain(say(spec.definition))),
         ])  # fmt: skip
-    numbers = (Column(name, numeric=True) for name in ("value [interval]", "if calibrated", "p"))
-    columns_ = (Column("everyone"), *numbers, Column("definition"))
-    return table(id, "Predicted distributions of everyone", columns_, lines, footnotes=marks)
+    names = (say("value [interval]"), say("if calibrated"), "p")
+    numbers = (Column(name, numeric=True) for name in names)
+    columns_ = (Column(say("everyone")), *numbers, Column(say("definition")))
+    caption = say("Predicted distributions of everyone")
+    return table(id, caption, columns_, lines, footnotes=marks)
 
 
 def levels_table(result: AuditResult, levels: Sequence[str], prefix: str, id: str) -> Table:
@@ -67,11 +83,11 @@ def levels_table(result: AuditResult, levels: Sequence[str], prefix: str, id: st
             Cell("" if base is None else count(base.n), base.n if base else None),
         ])  # fmt: skip
     heads = [
-        _titled(part.replace("_", " "), unit(result, _named(part, levels[0], prefix)))
-        for part in shown
+        _titled(say(_PARTS[part]), unit(result, _named(part, levels[0], prefix))) for part in shown
     ]
-    columns = (Column("interval"), *(Column(head, numeric=True) for head in (*heads, "faces")))
-    caption = "Intervals of everyone, at every level"
+    numbers = (Column(head, numeric=True) for head in (*heads, say("faces")))
+    columns = (Column(say("interval")), *numbers)
+    caption = say("Intervals of everyone, at every level")
     return table(id, caption, columns, rows, footnotes=marks)
 
 
@@ -82,12 +98,13 @@ def by_group(
     level = min(levels, key=lambda text: (abs(float(text) - 90), text))
     pair = [_named(part, level, prefix) for part in ("coverage", "width")]
     drawn = (*(("crps",) if not prefix else ()), *pair)
-    columns = more or tuple((_named(p, x, prefix), f"{p} at {x} %") for p in _PARTS for x in levels)
+    every = ((_named(p, x, prefix), _at(p, x)) for p in _PARTS for x in levels)
+    columns = [(metric, say(head)) for metric, head in more] or list(every)
     columns = [column for column in columns if _has(result, [column[0]])]
     blocks: list[Block] = []
     for i, names in enumerate(result.spec.combinations):
         groups = groups_in_order(result, list(names), pair[0])
-        title = f"Intervals at {level} % {by(list(names))}"
+        title = say("Intervals at {level} % {by}", level=level, by=by(list(names)))
         single = len(names) == 1
         found = _table(result, names, groups, columns, f"{id}-{i}-table", title, fold=not single)
         panels = [
@@ -98,13 +115,16 @@ def by_group(
         if not single or not panels:
             blocks.append(found)
             continue
-        caption = f"Marks are groups with {level_words(result)} intervals. Dashed: the stated level"
-        caption += ", or everyone."
+        caption = say(
+            "Marks are groups with {level} intervals. Dashed: the stated level, or everyone.",
+            level=level_words(result),
+        )
         if any(
             (row := metric_row(result, pair[1], group)) and is_small(result, row)
             for group in groups
         ):
-            caption += f" Hollow: fewer than {result.spec.min_n} persons, not tested."
+            words = english("Hollow: fewer than {n} persons, not tested.")
+            caption = sentences(caption, say(words, n=result.spec.min_n))
         size: Size = "small" if len(panels) > 2 else "half"
         blocks.append(Figure(f"{id}-{i}-figure", title, caption, tuple(panels), found, size))
     return blocks
@@ -117,15 +137,16 @@ def _panel(result: AuditResult, metric: str, groups: list[Group], level: str, id
     covers = "coverage" in metric
     whole = metric_row(result, metric, {})
     reference = float(level) / 100 if covers else whole.value if whole else None
-    name = f"coverage at {level} %" if covers else f"width at {level} %"
+    name = _at("coverage", level) if covers else _at("width", level)
     name = "CRPS" if metric == "crps" else name
-    label = f"{float(level) / 100:g}" if covers else "everyone"
-    axis = f"{name}, {'share of faces' if covers else u}"
+    label = f"{float(level) / 100:g}" if covers else say("everyone")
+    axis = beside(name, say("share of faces") if covers else unit_name(u))
     spec, height = forest(
-        marks, axis=axis, right="faces", reference=reference, reference_label=label
+        marks, axis=axis, right=say("faces"), reference=reference, reference_label=label
     )
-    alt = f"{axis}. {'; '.join(mark.hover for mark in marks[:12])}."
-    return Panel(id, f"{name[:1].upper()}{name[1:]}", alt, spec, height)
+    said = semicolons(mark.hover for mark in marks[:12])
+    alt = say("{title}. {text}.", title=axis, text=said)
+    return Panel(id, capital(name), alt, spec, height)
 
 
 def _table(
@@ -150,8 +171,8 @@ def _table(
             *(_value(result, row, marks) for row in rows),
         ])  # fmt: skip
     heads = [_titled(head, unit(result, metric)) for metric, head in columns]
-    numbers = (Column(head, numeric=True) for head in ("faces", "people", *heads))
-    summary = f"{title} ({count(len(lines))} groups)" if fold else None
+    numbers = (Column(head, numeric=True) for head in (say("faces"), say("people"), *heads))
+    summary = bracketed(title, say("{n} groups", n=count(len(lines)))) if fold else None
     columns_ = (*(Column(plain(name)) for name in names), *numbers)
     return table(id, title, columns_, lines, summary=summary, footnotes=marks)
 
@@ -164,12 +185,17 @@ def _value(
     u = unit(result, row.metric)
     text = row_estimate(row, u)
     if null and row.null_expected is not None and row.value is not None:
-        text += f" (if calibrated {number(row.null_expected, u)})"
+        text = bracketed(text, say("if calibrated {value}", value=number(row.null_expected, u)))
     if null and row.p is not None:
-        text += f", p {p_value(row.p)}"
+        text = beside(text, f"p {p_value(row.p)}")
     parts = row.note.split("; ") if row.note else []
     note = "; ".join(part for part in parts if part not in _SAID_ABOVE)
     return Cell(text, row.value, mark_of(note, marks))
+
+
+def _at(part: str, level: str) -> str:
+    """``coverage at 90 %``."""
+    return say("{part} at {level} %", part=say(_PARTS[part]), level=level)
 
 
 def _named(part: str, level: str, prefix: str) -> str:
@@ -180,8 +206,7 @@ def _named(part: str, level: str, prefix: str) -> str:
 
 
 def _titled(head: str, u: str) -> str:
-    word = unit_word(u)
-    return f"{head}, {word}" if word else head
+    return beside(head, unit_word(u))
 
 
 def _has(result: AuditResult, metrics: Sequence[str]) -> bool:

@@ -9,7 +9,8 @@ from audit.result import AuditResult
 from audit.rows import CurveRow, Group
 from reports.blocks import Cell, Column, Table, table
 from reports.figures import Line, Point
-from reports.format import count, estimate, group_label, number, plural
+from reports.format import beside, count, estimate, faces, group_label, number
+from reports.language import say
 from reports.order import in_order, is_sized
 
 MAX_PANELS = 16
@@ -71,25 +72,26 @@ def banded(rows: Sequence[CurveRow], name: str) -> list[Line]:
     """A curve as a line inside the band of its intervals."""
     points = [
         Point(
-            float(row.x), float(row.y), row.low, row.high, f"{name}, {_hover(row.group, row, '')}"
+            float(row.x), float(row.y), row.low, row.high,
+            beside(name, _hover(row.group, row, "")),
         )
         for row in rows
         if row.y is not None
-    ]
+    ]  # fmt: skip
     bare = [replace(point, low=None, high=None) for point in points]
     return [Line("", points, shade=True), Line(name, bare)]
 
 
 def _hover(group: Group, row: CurveRow, unit: str) -> str:
     y = None if row.y is None else float(row.y)
-    faces = plural(row.n, "face")
-    return f"{group_label(group)}, {row.x}: {estimate(y, row.low, row.high, unit)}, {faces}"
+    said = beside(estimate(y, row.low, row.high, unit), faces(row.n))
+    return say("{name}: {text}", name=beside(group_label(group), str(row.x)), text=said)
 
 
 def points_table(
     id: str, caption: str, curves: Sequence[Curve], heads: tuple[str, str, str], unit: str
 ) -> Table:
-    """Every point of some curves; ``heads`` name x, y and z, an empty z has no column."""
+    """Every point of some curves; ``heads`` name x, y and z as said, an empty z has no column."""
     with_z = bool(heads[2])
     rows = []
     for curve in curves:
@@ -105,9 +107,9 @@ def points_table(
             rows.append(cells)
     names = [name for name in heads if name]
     columns: list[str | Column] = [
-        "group",
-        *(Column(name, numeric=True) for name in (*names, "faces")),
+        say("group"),
+        *(Column(name, numeric=True) for name in (*names, say("faces"))),
     ]
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more points are in audit.json." if cut > 0 else None
+    more = say("{n} more points are in audit.json.", n=count(cut)) if cut > 0 else None
     return table(id, caption, columns, rows[:MAX_ROWS], more=more)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import bars, lines
-from reports.format import count, group_label, plain, plural
+from reports.format import beside, capital, count, faces, group_label, plain, sentences
+from reports.language import english, say
 from reports.lookup import metric_row
 from reports.sections import coverage
 from reports.sections.curves import (
@@ -17,26 +18,27 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
+from reports.sections.marks import panels_words
 from reports.words import by, level_words
 
-_READING = (
+_READING = english(
     "The model gives every face a distribution of ages. Coverage says how often the true age lies "
     "in its central 90 %: below 0.9 the distributions are too narrow, or in the wrong place; width "
     "says what that costs. The CRPS scores both at once, in years, and is the absolute error of a "
-    "model that names a single age.",
+    "model that names a single age."
 )
-_PIT = (
+_PIT = english(
     "The histograms show where true ages fall in their distributions; those of a calibrated model "
     "are flat, the dashed line. High at both ends: too narrow; high in the middle: too wide; high "
     "at the left: people are younger than predicted. The p of the distance from flat tests the "
     "histogram, by person. That distance, like ENCE, grows by noise alone as groups get smaller: "
-    "read it beside its value if calibrated.",
+    "read it beside its value if calibrated."
 )
-_BANDS = (
+_BANDS = english(
     "True ages are known as bands. Shown is what a band settles: the probability that the model "
     "gives to the true band. Coverage is that of the bands' probabilities, 0.9 if calibrated."
 )
-_STATED = (
+_STATED = english(
     "The table states intervals of age for every face. Coverage is the share of true ages inside "
     "them, to be read beside the level that they claim; width says what that costs; the interval "
     "score scores both at once, in years."
@@ -44,14 +46,14 @@ _STATED = (
 _COLUMNS = (
     ("crps", "CRPS"),
     ("rps", "RPS"),
-    ("band_nll", "band log loss"),
-    ("coverage_90", "coverage at 90 %"),
-    ("band_coverage_90", "band coverage at 90 %"),
-    ("width_90", "width at 90 %"),
-    ("z_mean", "mean z"),
-    ("z_variance", "variance of z"),
+    ("band_nll", english("band log loss")),
+    ("coverage_90", english("coverage at 90 %")),
+    ("band_coverage_90", english("band coverage at 90 %")),
+    ("width_90", english("width at 90 %")),
+    ("z_mean", english("mean z")),
+    ("z_variance", english("variance of z")),
     ("ence", "ENCE"),
-    ("pit_distance", "distance of the histogram from flat"),
+    ("pit_distance", english("distance of the histogram from flat")),
 )
 
 
@@ -60,13 +62,13 @@ def build(result: AuditResult) -> Section | None:
     blocks = _distribution(result)
     stated = coverage.stated_levels(result)
     if stated:
-        blocks += [Heading("stated-intervals", "Stated intervals"), Prose((_STATED,))]
+        blocks += [Heading("stated-intervals", say("Stated intervals")), Prose((say(_STATED),))]
         prefix = "stated_"
         blocks.append(coverage.levels_table(result, stated, prefix, "stated-levels"))
         blocks += coverage.by_group(result, stated, prefix, (), "stated")
     if not blocks:
         return None
-    return Section("distributions", "Age distributions and intervals", tuple(blocks))
+    return Section("distributions", say("Age distributions and intervals"), tuple(blocks))
 
 
 def _distribution(result: AuditResult) -> list[Block]:
@@ -74,7 +76,7 @@ def _distribution(result: AuditResult) -> list[Block]:
     if whole is None or whole.value is None:
         return []
     banded = "band_coverage_90" in result.spec.metrics
-    blocks: list[Block] = [Prose((*_READING, *((_BANDS,) if banded else ())))]
+    blocks: list[Block] = [Prose((say(_READING), *((say(_BANDS),) if banded else ())))]
     blocks += [coverage.everyone(result, _COLUMNS, "distribution-all")]
     prefix = "band_" if banded else ""
     blocks.append(coverage.levels_table(result, coverage.LEVELS, prefix, "distribution-levels"))
@@ -87,16 +89,17 @@ def _histograms(result: AuditResult) -> list[Block]:
     everyone = arranged.pop((), [])
     blocks: list[Block] = []
     if everyone:
-        blocks.append(_pit("pit-all", everyone, [], "everyone", level_words(result)))
+        blocks.append(_pit("pit-all", everyone, [], say("everyone"), level_words(result)))
     for i, (names, curves) in enumerate(arranged.items()):
         blocks.append(_pit(f"pit-{i}", curves, everyone, by(list(names)), level_words(result)))
     if blocks:
-        return [Heading("pit", "Where true ages fall in their distributions"), Prose(_PIT), *blocks]
+        title = say("Where true ages fall in their distributions")
+        return [Heading("pit", title), Prose((say(_PIT),)), *blocks]
     return []
 
 
 def _pit(id: str, curves: list[Curve], everyone: list[Curve], label: str, level: str) -> Figure:
-    title = f"Histogram of true ages in their distributions: {label}"
+    title = say("Histogram of true ages in their distributions: {of}", of=label)
     panels = []
     values = [row.y for curve in curves for row in curve.rows if row.y is not None]
     top = 1.25 * max(map(float, values), default=0.1)
@@ -104,16 +107,18 @@ def _pit(id: str, curves: list[Curve], everyone: list[Curve], label: str, level:
         flat = curve.rows[0].z or 0.0
         spec = bars(
             line_of(curve, "").points, flat or 0.1, level=flat, top=top,
-            x_axis="place in the distribution, from 0 to 1", y_axis="share of faces",
+            x_axis=say("place in the distribution, from 0 to 1"), y_axis=say("share of faces"),
         )  # fmt: skip
-        name = group_label(curve.group)
-        alt = f"{title}. {name}: {len(curve.rows)} bins, in the table."
-        n = plural(curve.rows[0].n, "face")
-        panels.append(Panel(f"{id}-plot-{i}", f"{name}, {n}", alt, spec, 270))
-    caption = f"Bars are {level} intervals by person. Dashed: calibrated."
-    if len(curves) > MAX_PANELS:
-        caption += f" The first {MAX_PANELS} of {len(curves)} groups are drawn."
-    heads = ("lower edge of the bin", "share of faces", "if calibrated")
+        name, n = group_label(curve.group), say("{n} bins", n=len(curve.rows))
+        alt = say("{title}. {name}: {bins}, in the table.", title=title, name=name, bins=n)
+        heading = beside(name, faces(curve.rows[0].n))
+        panels.append(Panel(f"{id}-plot-{i}", heading, alt, spec, 270))
+    caption = sentences(
+        say("Bars are {level} intervals by person.", level=level),
+        say("Dashed: calibrated."),
+        panels_words(len(curves), MAX_PANELS),
+    )
+    heads = (say("lower edge of the bin"), say("share of faces"), say("if calibrated"))
     rows = points_table(f"{id}-table", title, curves, heads, "")
     fold = len(curves) > MAX_IN_SIGHT
     size = "small" if everyone else "half"
@@ -131,38 +136,41 @@ def _legal(result: AuditResult) -> list[Block]:
     }
     if not curves:
         return []
-    title = "Is at least so old: everyone"
+    title = say("Is at least so old: everyone")
     panels: list[Panel] = []
     for age, curve in curves.items():
         spec = lines(
-            [line_of(curve, "")], x_axis="predicted probability", y_axis="share who are",
+            [line_of(curve, "")], x_axis=say("predicted probability"), y_axis=say("share who are"),
             diagonal=True, unit_square=True,
         )  # fmt: skip
-        shown = f"at least {plain(age)} years"
-        alt = f"{title}, {shown}: {len(curve.rows)} bins, in the table."
-        panels.append(Panel(f"legal-plot-{len(panels)}", shown.capitalize(), alt, spec, 310))
-    said = (
+        shown = say("at least {age} years", age=plain(age))
+        alt = say(
+            "{title}, {age}: {bins}, in the table.",
+            title=title, age=shown, bins=say("{n} bins", n=len(curve.rows)),
+        )  # fmt: skip
+        panels.append(Panel(f"legal-plot-{len(panels)}", capital(shown), alt, spec, 310))
+    said = say(
         "Of the faces to which the model gives a probability of being at least so old, how many "
         "are? Below the dotted diagonal fewer are than it says: minors would pass."
     )
-    caption = f"Bars are {level_words(result)} intervals by person."
+    caption = say("Bars are {level} intervals by person.", level=level_words(result))
     found = _legal_table(curves, title)
-    heading = Heading("legal-ages", "Probability of being at least so old")
+    heading = Heading("legal-ages", say("Probability of being at least so old"))
     figure = Figure("legal-figure", title, caption, tuple(panels), found, "small")
     return [heading, Prose((said,)), figure]
 
 
 def _legal_table(curves: dict[str, Curve], title: str) -> Table:
-    heads = ("mean probability", "share who are", "share of faces")
+    heads = (say("mean probability"), say("share who are"), say("share of faces"))
     rows = [
         [Cell(plain(age), float(age), head=True), *row[1:]]
         for age, curve in curves.items()
         for row in points_table("", title, [curve], heads, "").rows
     ]
     columns = (
-        Column("at least, years", numeric=True),
-        *(Column(head, numeric=True) for head in (*heads, "faces")),
+        Column(say("at least, years"), numeric=True),
+        *(Column(head, numeric=True) for head in (*heads, say("faces"))),
     )
     cut = len(rows) - MAX_ROWS
-    more = f"{count(cut)} more points are in audit.json." if cut > 0 else None
+    more = say("{n} more points are in audit.json.", n=count(cut)) if cut > 0 else None
     return table("legal-table", title, columns, rows[:MAX_ROWS], more=more)

@@ -9,6 +9,9 @@ from audit.rows import AdjustedGap, Gap, Group, PairGap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import Mark, Role, forest
 from reports.format import (
+    beside,
+    bracketed,
+    capital,
     combination_label,
     count,
     estimate,
@@ -18,38 +21,61 @@ from reports.format import (
     note_codes,
     number,
     p_value,
-    plain,
+    semicolons,
+    sentences,
     unit_word,
 )
+from reports.language import english, say
 from reports.lookup import headline, unit
-from reports.words import by, interval_words, level_words, mark_of, verdict_words
+from reports.sections.gaps import difference_axis, margin_band
+from reports.sections.marks import bars_words
+from reports.words import (
+    by,
+    interval_words,
+    level_words,
+    mark_of,
+    verdict_label,
+    verdict_words,
+)
 
 MAX_PAIRS = 8
 MAX_ROWS = 600
-_READING = (
-    "Groups differ in what they are made of. {why} Here both groups of a pair are given the same "
-    "mix. Standardised differences weight every {stratum} alike for both: as it occurs among "
-    "everyone, in equal shares, or as a given mix says.{regression} Mix and rate are the two parts "
-    "of the difference as it is, and add up to it: the first comes from what the groups are made "
-    "of, the second from how they are served."
-)
 _WHY = {
-    "age": "Where errors grow with age, a group of older people seems to be served worse whatever "
-    "the model does to them.",
-    "expression": "Some expressions are harder to tell than others, and a group that shows more of "
-    "them seems to be served worse.",
+    "age": english(
+        "Groups differ in what they are made of. Where errors grow with age, a group of older "
+        "people seems to be served worse whatever the model does to them."
+    ),
+    "expression": english(
+        "Groups differ in what they are made of. Some expressions are harder to tell than others, "
+        "and a group that shows more of them seems to be served worse."
+    ),
 }
-_STRATA = {"age": "age band", "expression": "expression"}
-_REGRESSION = (
-    " Adjusted differences come from a regression on the age and on the other audited attributes."
+_HERE = {
+    "age": english(
+        "Here both groups of a pair are given the same mix. Standardised differences weight every "
+        "age band alike for both: as it occurs among everyone, in equal shares, or as a given mix "
+        "says."
+    ),
+    "expression": english(
+        "Here both groups of a pair are given the same mix. Standardised differences weight every "
+        "expression alike for both: as it occurs among everyone, in equal shares, or as a given "
+        "mix says."
+    ),
+}
+_REGRESSION = english(
+    "Adjusted differences come from a regression on the age and on the other audited attributes."
+)
+_PARTS = english(
+    "Mix and rate are the two parts of the difference as it is, and add up to it: the first comes "
+    "from what the groups are made of, the second from how they are served."
 )
 _COLUMNS = (
-    ("standardised_difference", "pooled", "standardised to everyone"),
-    ("standardised_difference", "uniform", "to equal shares"),
-    ("standardised_difference", "user", "to the given mix"),
-    ("adjusted_difference", None, "adjusted by regression"),
-    ("kitagawa_mix", None, "part of the mix"),
-    ("kitagawa_rate", None, "part of the rates"),
+    ("standardised_difference", "pooled", english("standardised to everyone")),
+    ("standardised_difference", "uniform", english("to equal shares")),
+    ("standardised_difference", "user", english("to the given mix")),
+    ("adjusted_difference", None, english("adjusted by regression")),
+    ("kitagawa_mix", None, english("part of the mix")),
+    ("kitagawa_rate", None, english("part of the rates")),
 )
 _DRAWN = (("standardised_difference", "pooled"), ("adjusted_difference", None))
 _ROLES: dict[str | None, Role] = {
@@ -86,18 +112,15 @@ def build(result: AuditResult) -> Section | None:
         if (lead, None) in found:
             blocks.append(_figure(result, list(names), lead, found[lead, None], f"equal-{i}"))
         if set(found) != {(lead, None)}:
-            caption = f"{combination_label(names)}: all metrics on equal terms"
+            caption = say("{names}: all metrics on equal terms", names=combination_label(names))
             blocks.append(_table(result, found, f"equal-{i}-all", caption, fold=True))
-    return Section("equal-terms", "Differences on equal terms", tuple(blocks))
+    return Section("equal-terms", say("Differences on equal terms"), tuple(blocks))
 
 
 def _reading(result: AuditResult, rows: Sequence[AdjustedGap]) -> str:
     regression = any(row.kind == "adjusted_difference" for row in rows)
-    return _READING.format(
-        why=_WHY[result.task],
-        stratum=_STRATA[result.task],
-        regression=_REGRESSION if regression else "",
-    )
+    middle = say(_REGRESSION) if regression else ""
+    return sentences(say(_WHY[result.task]), say(_HERE[result.task]), middle, say(_PARTS))
 
 
 def _sides(gap: Gap) -> Sides:
@@ -124,7 +147,7 @@ def _figure(
     result: AuditResult, names: list[str], metric: str, pairs: Pairs, id: str
 ) -> Figure | Table:
     u = unit(result, metric)
-    title = f"{metric_title(metric).capitalize()} {by(names)}, on equal terms"
+    title = say("{metric} {by}, on equal terms", metric=capital(metric_title(metric)), by=by(names))
     found = _table(result, {(metric, None): pairs}, f"{id}-table", title, fold=False)
     ordered = sorted(pairs.values(), key=_order)
     drawn = [pair for pair in ordered if _best(pair) is not None][:MAX_PAIRS]
@@ -132,20 +155,23 @@ def _figure(
         return found
     marks = [mark for pair in drawn for mark in _marks(pair, u)]
     margin = next((g.margin for pair in drawn for g in pair.values() if g.margin is not None), None)
-    axis = f"difference in {metric_title(metric)}" + (f", {plain(u)}" if u else "")
     spec, height = forest(
-        marks, axis=axis, right="people", reference=0.0, reference_label="no difference",
-        band=margin,
+        marks, axis=difference_axis(metric, u), right=say("people"), reference=0.0,
+        reference_label=say("no difference"), band=margin,
     )  # fmt: skip
-    caption = f"{_sentence(result, drawn[0], u)} Bars are {level_words(result)} intervals."
+    caption = sentences(_sentence(result, drawn[0], u), bars_words(result))
     if margin is not None:
-        caption += f" The shaded band is the stated margin of ±{number(margin, u)}."
+        caption = sentences(caption, margin_band(margin, u))
     if any(mark.role == "small" for mark in marks):
-        caption += " Grey: not tested."
+        caption = sentences(caption, say("Grey: not tested."))
     if len(drawn) < len(pairs):
-        caption += f" Drawn are {len(drawn)} of {len(pairs)} pairs: tested ones first, the widest "
-        caption += "at equal mix on top."
-    alt = f"{title}. {'; '.join(mark.hover for mark in marks[:12])}."
+        words = say(
+            "Drawn are {n} of {all} pairs: tested ones first, the widest at equal mix on top.",
+            n=len(drawn), all=len(pairs),
+        )  # fmt: skip
+        caption = sentences(caption, words)
+    said = semicolons(mark.hover for mark in marks[:12])
+    alt = say("{title}. {text}.", title=title, text=said)
     panel = Panel(f"{id}-plot", title, alt, spec, height)
     return Figure(f"{id}-figure", title, caption, (panel,), found)
 
@@ -167,14 +193,16 @@ def _untested(gap: Gap) -> bool:
 
 def _marks(pair: dict[Kind, Gap], u: str) -> list[Mark]:
     found: list[Mark] = []
-    words = ("as it is", "standardised", "adjusted")
+    words = (say("as it is"), say("standardised"), say("adjusted"))
     for kind, word in zip((_RAW, *_DRAWN), words, strict=True):
         gap = pair.get(kind)
         if gap is None or gap.value is None:
             continue
-        label = f"{_pair_label(gap)}, {word}" if not found else word
+        named = beside(_pair_label(gap), word)
+        label = named if not found else word
         people = f"{count(gap.n_subjects_a)} / {count(gap.n_subjects_b)}" if not found else ""
-        hover = f"{_pair_label(gap)}, {word}: {estimate(gap.value, gap.low, gap.high, u)}"
+        value = estimate(gap.value, gap.low, gap.high, u)
+        hover = say("{name}: {text}", name=named, text=value)
         role: Role = "small" if _untested(gap) else _ROLES.get(gap.verdict, "plain")
         found.append(Mark(label, gap.value, gap.low, gap.high, people, hover, role))
     return found
@@ -189,14 +217,19 @@ def _sentence(result: AuditResult, pair: dict[Kind, Gap], u: str) -> str:
     """What the rows of the pair on top say: how large at equal mix, and how sure."""
     gap, raw = _best(pair), pair.get(_RAW)
     assert gap is not None
-    word = "adjusted" if gap.kind == "adjusted_difference" else "standardised"
-    said = f"{_pair_label(gap)}: {estimate(gap.value, gap.low, gap.high, u, unit_word(u))} {word}"
+    words = (
+        english("{pair}: {value} adjusted")
+        if gap.kind == "adjusted_difference"
+        else english("{pair}: {value} standardised")
+    )
+    value = estimate(gap.value, gap.low, gap.high, u, unit_word(u))
+    said = say(words, pair=_pair_label(gap), value=value)
     if raw is not None and raw.value is not None:
-        said += f", {number(raw.value, u)} as it is"
+        said = beside(said, say("{value} as it is", value=number(raw.value, u)))
     if _untested(gap):
-        return f"{said}; not tested."
+        return say("{text}; not tested.", text=said)
     sure = verdict_words(gap, u) if gap.verdict else interval_words(gap, level_words(result))
-    return f"{said}. {sure}"
+    return sentences(say("{text}.", text=said), sure)
 
 
 def _table(
@@ -223,18 +256,19 @@ def _table(
                 *(_value(pair.get(kind), u, marks)
                   for kind in (_RAW, *(column[:2] for column in shown))),
                 Cell("" if p is None else p_value(p), p),
-                Cell((judged.verdict if judged else None) or ""),
+                Cell(verdict_label(judged.verdict if judged else None)),
                 *(Cell("" if n is None else count(n), n)
                   for n in (first.n_subjects_a, first.n_subjects_b)),
             ])  # fmt: skip
-    heads = ("as it is", *(head for *_, head in shown), "p for the family")
+    heads = (say("as it is"), *(say(head) for *_, head in shown), say("p for the family"))
     columns = (
-        *(("metric",) if fold else ()), "pair", *(Column(head, numeric=True) for head in heads),
-        "verdict at equal mix", *(Column(f"people {x}", numeric=True) for x in ("first", "second")),
+        *((say("metric"),) if fold else ()), say("pair"),
+        *(Column(head, numeric=True) for head in heads), say("verdict at equal mix"),
+        Column(say("people first"), numeric=True), Column(say("people second"), numeric=True),
     )  # fmt: skip
     cut = len(lines) - MAX_ROWS
-    more = f"{count(cut)} more pairs are in audit.json." if cut > 0 else None
-    summary = f"{caption} ({count(len(lines))})" if fold else None
+    more = say("{n} more pairs are in audit.json.", n=count(cut)) if cut > 0 else None
+    summary = bracketed(caption, count(len(lines))) if fold else None
     return table(
         id, caption, columns, lines[:MAX_ROWS], footnotes=marks, summary=summary, more=more,
         gaps=True,

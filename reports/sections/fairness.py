@@ -8,6 +8,8 @@ from audit.result import AuditResult
 from audit.rows import FairnessRow, Group
 from reports.blocks import Block, Cell, Column, Heading, Prose, Section, Table, table
 from reports.format import (
+    beside,
+    bracketed,
     combination_label,
     count,
     group_label,
@@ -16,35 +18,37 @@ from reports.format import (
     number,
     plain,
     plural,
+    sentences,
 )
+from reports.language import english, say
 from reports.words import by, mark_of
 
 TITLES = {
-    "equal_opportunity": "recall, widest difference",
-    "equal_opportunity_mean": "recall, widest difference, mean over classes",
-    "equal_opportunity_max": "recall, widest difference of any class",
-    "equalized_odds": "all rates of confusion, widest difference, mean",
-    "overall_disparity": "recall below the best group's, mean",
-    "demographic_parity": "share given a class, widest difference",
-    "demographic_parity_mean": "share given a class, widest difference, mean over classes",
-    "demographic_parity_max": "share given a class, widest difference of any class",
-    "total_variation_mean": "distance of predictions between two groups, mean",
-    "total_variation_max": "distance of predictions between two groups, largest",
-    "accuracy_ratio": "accuracy of the worst group over that of the best",
-    "nsd": "unequal size of the groups",
-    "nmi_labels": "true class tells the group",
-    "nmi_predictions": "predicted class tells the group",
-    "npmi_labels": "true class and group occur together (NPMI)",
-    "npmi_predictions": "predicted class and group occur together (NPMI)",
+    "equal_opportunity": english("recall, widest difference"),
+    "equal_opportunity_mean": english("recall, widest difference, mean over classes"),
+    "equal_opportunity_max": english("recall, widest difference of any class"),
+    "equalized_odds": english("all rates of confusion, widest difference, mean"),
+    "overall_disparity": english("recall below the best group's, mean"),
+    "demographic_parity": english("share given a class, widest difference"),
+    "demographic_parity_mean": english("share given a class, widest difference, mean over classes"),
+    "demographic_parity_max": english("share given a class, widest difference of any class"),
+    "total_variation_mean": english("distance of predictions between two groups, mean"),
+    "total_variation_max": english("distance of predictions between two groups, largest"),
+    "accuracy_ratio": english("accuracy of the worst group over that of the best"),
+    "nsd": english("unequal size of the groups"),
+    "nmi_labels": english("true class tells the group"),
+    "nmi_predictions": english("predicted class tells the group"),
+    "npmi_labels": english("true class and group occur together (NPMI)"),
+    "npmi_predictions": english("predicted class and group occur together (NPMI)"),
 }
-_READING = (
+_READING = english(
     "These statistics have no interval and must be read against the value beside them, the one "
     "expected by chance alone when the groups do not differ. Extremes over groups are never at "
     "parity in a sample: the more and the smaller the groups, the further from it by chance. A "
     "dash in its place: no chance value is computed, the statistic describes these faces."
 )
 _SAID_ABOVE = ("biased_extreme", "descriptive")
-CHANCE = "by chance alone"
+CHANCE = english("by chance alone")
 
 
 def build(result: AuditResult) -> Section | None:
@@ -56,7 +60,7 @@ def build(result: AuditResult) -> Section | None:
             blocks += _combination(result, list(names), rows, f"fairness-{i}")
     if not blocks:
         return None
-    return Section("fairness", "Fairness statistics", (Prose((_READING,)), *blocks))
+    return Section("fairness", say("Fairness statistics"), (Prose((say(_READING),)), *blocks))
 
 
 def _combination(
@@ -86,9 +90,11 @@ def _whole(result: AuditResult, names: list[str], rows: list[FairnessRow], id: s
         ]
         for row in rows
     ]  # fmt: skip
-    caption = f"{combination_label(names)}: how far the groups differ, and how far by chance"
-    numbers = [_right(head) for head in ("value", CHANCE, "groups", "faces")]
-    columns = (Column("statistic"), *numbers, Column("definition"))
+    caption = say(
+        "{names}: how far the groups differ, and how far by chance", names=combination_label(names)
+    )
+    numbers = [_right(head) for head in (say("value"), say(CHANCE), say("groups"), say("faces"))]
+    columns = (Column(say("statistic")), *numbers, Column(say("definition")))
     return table(id, caption, columns, lines, footnotes=marks)
 
 
@@ -103,10 +109,16 @@ def _by_class(result: AuditResult, names: list[str], rows: list[FairnessRow], id
             row = index.get((metric, class_))
             cells += [_value(result, row, marks), _chance(result, row)]
         lines.append(cells)
-    heads = [_right(head) for metric in metrics for head in (plain(metric), CHANCE)]
-    caption = f"{combination_label(names)}: each class, with the value expected {CHANCE} beside it"
-    more = " ".join(f"{_title(m)}: {_definition(result, m)}." for m in metrics)
-    return table(id, caption, ("class", *heads), lines, summary=caption, footnotes=marks, more=more)
+    heads = [_right(head) for metric in metrics for head in (plain(metric), say(CHANCE))]
+    caption = say(
+        "{names}: each class, with the value expected by chance alone beside it",
+        names=combination_label(names),
+    )
+    more = sentences(
+        *(say("{name}: {text}.", name=_title(m), text=_definition(result, m)) for m in metrics)
+    )
+    columns: list[str | Column] = [say("class"), *heads]
+    return table(id, caption, columns, lines, summary=caption, footnotes=marks, more=more)
 
 
 def _pointwise(result: AuditResult, names: list[str], rows: list[FairnessRow], id: str) -> Table:
@@ -125,9 +137,12 @@ def _pointwise(result: AuditResult, names: list[str], rows: list[FairnessRow], i
         *(Column(group_label({"": name})) for name in names),
         *(_right(plain(class_ or "")) for class_ in classes),
     ]
-    caption = f"{combination_label(names)}: {TITLES.get(metric, plain(metric))}"
-    caption += f", {plural(len(lines), 'group')} × {plural(len(classes), 'class', 'classes')}"
-    more = f"{metric_label(metric)}: {_definition(result, metric)}."
+    title = say(TITLES[metric]) if metric in TITLES else plain(metric)
+    n_groups = plural(len(lines), english("{n} group"), english("{n} groups"))
+    n_classes = plural(len(classes), english("{n} class"), english("{n} classes"))
+    caption = say("{name}: {text}", name=combination_label(names), text=title)
+    caption = beside(caption, f"{n_groups} × {n_classes}")
+    more = say("{name}: {text}.", name=metric_label(metric), text=_definition(result, metric))
     return table(id, caption, columns, lines, summary=caption, footnotes=marks, more=more)
 
 
@@ -151,12 +166,12 @@ def _chance(result: AuditResult, row: FairnessRow | None) -> Cell:
 
 def _title(metric: str) -> str:
     words = TITLES.get(metric)
-    return plain(metric) if words is None else f"{words} ({plain(metric)})"
+    return plain(metric) if words is None else bracketed(say(words), plain(metric))
 
 
 def _definition(result: AuditResult, metric: str) -> str:
     spec = result.spec.fairness.get(metric)
-    return plain(spec.definition) if spec else ""
+    return plain(say(spec.definition)) if spec else ""
 
 
 def _unit(result: AuditResult, metric: str) -> str:

@@ -6,29 +6,39 @@ from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
 from reports.figures import forest, lines
-from reports.format import count, group_value, plain, row_estimate
+from reports.format import (
+    bracketed,
+    capital,
+    count,
+    group_value,
+    plain,
+    row_estimate,
+    semicolons,
+    sentences,
+)
+from reports.language import english, say
 from reports.lookup import groups_in_order, metric_row, unit
 from reports.sections import challenge
 from reports.sections.challenge import SIDES
 from reports.sections.curves import banded, curves_of, points_table
-from reports.sections.marks import row_mark
+from reports.sections.marks import cut_words, row_mark
 from reports.words import by, level_words, mark_of
 
 MAX_MARKS = 30
 NEAR = 15
 """Errors by single year are drawn so many years around the legal age; the table has all."""
-_READING = (
+_READING = english(
     "A gate lets a person pass whose estimate is at least the challenge age: 18:25 is a legal age "
     "of 18 and a challenge age of 25. Too young and passed: the share of people under the legal "
     "age who pass. Of age and stopped: the share of people of legal age who do not pass, and are "
     "asked for a document. A face that was not processed does not pass. People whose age band lies "
-    "across the legal age are left out.",
+    "across the legal age are left out."
 )
 _MORE = (
-    ("gate_severity", "years too young, mean of those who pass"),
-    ("gate_far_share", "share of those who pass over 3 years too young"),
-    ("gate_fpr_processed", "too young and passed, processed faces"),
-    ("gate_fnr_processed", "of age and stopped, processed faces"),
+    ("gate_severity", english("years too young, mean of those who pass")),
+    ("gate_far_share", english("share of those who pass over 3 years too young")),
+    ("gate_fpr_processed", english("too young and passed, processed faces")),
+    ("gate_fnr_processed", english("of age and stopped, processed faces")),
 )
 _FIXED = (
     "teen_tpr", "teen_under", "teen_over", "teen_fpr_below", "teen_fpr_above", "teen_mae",
@@ -44,21 +54,24 @@ def build(result: AuditResult) -> Section | None:
     gates = result.spec.gates
     if not gates:
         return None
-    blocks: list[Block] = [Prose(_READING), _everyone(result)]
+    blocks: list[Block] = [Prose((say(_READING),)), _everyone(result)]
     rates = [row for row in result.metrics if row.metric in dict(SIDES)]
     if all(row.value is None for row in rates):
-        return Section("gates", "Age gates", tuple(blocks))
+        return Section("gates", say("Age gates"), tuple(blocks))
     for gate in gates:
         id = f"gate-{gate}".replace(":", "-").replace(".", "_")
         legal, challenge_age = gate.split(":")
-        title = f"Gate {gate}: legal age {legal}, passing from an estimate of {challenge_age} years"
+        title = say(
+            "Gate {gate}: legal age {legal}, passing from an estimate of {challenge} years",
+            gate=gate, legal=legal, challenge=challenge_age,
+        )  # fmt: skip
         blocks.append(Heading(id, title))
         for i, names in enumerate(result.spec.combinations):
             blocks += _groups(result, gate, list(names), f"{id}-{i}")
         blocks += _by_year(result, gate, id)
     for legal in dict.fromkeys(gate.split(":")[0] for gate in gates):
         blocks += challenge.blocks_of(result, legal)
-    return Section("gates", "Age gates", (*blocks, *_fixed(result)))
+    return Section("gates", say("Age gates"), (*blocks, *_fixed(result)))
 
 
 def _everyone(result: AuditResult) -> Table:
@@ -75,12 +88,12 @@ def _everyone(result: AuditResult) -> Table:
             if metric in dict(SIDES):
                 cells.append(_n(row.n if row else None))
         lines_.append(cells)
-    heads = [head for _, side in SIDES for head in (side, "of faces")]
+    heads = [head for _, side in SIDES for head in (say(side), say("of faces"))]
     columns: list[str | Column] = [
-        "gate",
-        *(Column(head, numeric=True) for head in (*heads, *(h for _, h in more))),
+        say("gate"),
+        *(Column(head, numeric=True) for head in (*heads, *(say(h) for _, h in more))),
     ]
-    return table("gates-everyone", "Everyone", columns, lines_, footnotes=marks)
+    return table("gates-everyone", say("Everyone"), columns, lines_, footnotes=marks)
 
 
 def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[Block]:
@@ -92,7 +105,7 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
     ]
     if not groups:
         return []
-    title = f"Gate {plain(gate)} {by(names)}"
+    title = say("Gate {gate} {by}", gate=plain(gate), by=by(names))
     drawn = len(names) == 1 and "age" not in names
     found = _table(result, gate, names, groups, f"{id}-table", title, fold=not drawn)
     if not drawn:
@@ -105,16 +118,17 @@ def _groups(result: AuditResult, gate: str, names: list[str], id: str) -> list[B
         hollow |= any(mark.role == "small" and mark.value is not None for mark in marks)
         whole = metric_row(result, metric, {}, gate)
         spec, height = forest(
-            marks, axis=f"share {side}", right="faces", reference=whole.value if whole else None,
-            reference_label="everyone",
+            marks, axis=say("share {side}", side=say(side)), right=say("faces"),
+            reference=whole.value if whole else None, reference_label=say("everyone"),
         )  # fmt: skip
-        alt = f"{title}, {side}. {'; '.join(mark.hover for mark in marks[:12])}."
-        panels.append(Panel(f"{id}-{metric[5:]}", side.capitalize(), alt, spec, height))
-    caption = f"Shares with {level_words(result)} intervals."
-    if hollow:
-        caption += f" Hollow: fewer than {result.spec.min_n} persons, not tested."
-    if len(groups) > MAX_MARKS:
-        caption += f" The first {MAX_MARKS} of {len(groups)} groups are drawn; the table has all."
+        said = semicolons(mark.hover for mark in marks[:12])
+        alt = say("{title}, {side}. {text}.", title=title, side=say(side), text=said)
+        panels.append(Panel(f"{id}-{metric[5:]}", capital(say(side)), alt, spec, height))
+    caption = sentences(
+        say("Shares with {level} intervals.", level=level_words(result)),
+        say("Hollow: fewer than {n} persons, not tested.", n=result.spec.min_n) if hollow else "",
+        cut_words(len(groups), MAX_MARKS),
+    )
     return [Figure(f"{id}-figure", title, caption, tuple(panels), found, "half")]
 
 
@@ -137,9 +151,9 @@ def _table(
             cells.append(_value(row, unit(result, metric), marks))
             cells += [_n(row.n if row else None), _n(row.n_subjects if row else None)]
         rows.append(cells)
-    heads = [head for _, side in SIDES for head in (side, "of faces", "of people")]
+    heads = [head for _, side in SIDES for head in (say(side), say("of faces"), say("of people"))]
     columns = [*(Column(plain(n)) for n in names), *(Column(h, numeric=True) for h in heads)]
-    summary = f"{title} ({count(len(rows))} groups)" if fold else None
+    summary = bracketed(title, say("{n} groups", n=count(len(rows)))) if fold else None
     return table(id, title, columns, rows, summary=summary, footnotes=marks)
 
 
@@ -166,21 +180,22 @@ def _by_year(result: AuditResult, gate: str, id: str) -> list[Block]:
     series = []
     for side, curve in found.items():
         near = [row for row in curve.rows if abs(float(row.x) - legal) <= NEAR]
-        series.append((side, near))
-    title = f"Errors of gate {plain(gate)} by true age"
+        series.append((say(side), near))
+    title = say("Errors of gate {gate} by true age", gate=plain(gate))
     spec = lines(
         [line for side, rows in series for line in banded(rows, side)],
-        x_axis="true age, whole years", y_axis="share who err", top=1.02,
+        x_axis=say("true age, whole years"), y_axis=say("share who err"), top=1.02,
     )  # fmt: skip
-    caption = (
-        f"Who is {legal:g} or older errs by being stopped, who is younger by passing. Bands are "
-        f"{level_words(result)} intervals by person. Drawn are {NEAR} years around the legal age."
-    )
-    alt = f"{title}: {sum(len(rows) for _, rows in series)} points, in the table."
+    caption = say(
+        "Who is {legal} or older errs by being stopped, who is younger by passing. Bands are "
+        "{level} intervals by person. Drawn are {n} years around the legal age.",
+        legal=f"{legal:g}", level=level_words(result), n=NEAR,
+    )  # fmt: skip
+    n = sum(len(rows) for _, rows in series)
+    alt = say("{title}: {n} points, in the table.", title=title, n=n)
     panel = Panel(f"{id}-year", title, alt, spec, 330)
-    rows = points_table(
-        f"{id}-year-table", title, list(found.values()), ("true age", "share who err", ""), ""
-    )
+    heads = (say("true age"), say("share who err"), "")
+    rows = points_table(f"{id}-year-table", title, list(found.values()), heads, "")
     return [Figure(f"{id}-year-figure", title, caption, (panel,), rows)]
 
 
@@ -194,11 +209,11 @@ def _fixed(result: AuditResult) -> list[Block]:
             continue
         rows.append([
             Cell(name, head=True), _value(row, spec.unit, marks), _n(row.n),
-            Cell(plain(spec.definition)),
+            Cell(plain(say(spec.definition))),
         ])  # fmt: skip
     if not rows:
         return []
-    numbers = (Column("value [interval]", numeric=True), Column("faces", numeric=True))
-    caption = "Ages 13 to 16, and NIST's means"
-    columns = ("metric", *numbers, "definition")
+    numbers = (Column(say("value [interval]"), numeric=True), Column(say("faces"), numeric=True))
+    caption = say("Ages 13 to 16, and NIST's means")
+    columns = (say("metric"), *numbers, say("definition"))
     return [table("gates-fixed", caption, columns, rows, summary=caption, footnotes=marks)]

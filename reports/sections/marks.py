@@ -10,6 +10,7 @@ from reports.figures import Mark, Role
 from reports.format import beside, count, faces, group_label, row_estimate
 from reports.language import say
 from reports.lookup import is_small
+from reports.words import level_words
 
 
 def cut_words(n: int, drawn: int) -> str:
@@ -17,6 +18,11 @@ def cut_words(n: int, drawn: int) -> str:
     if n <= drawn:
         return ""
     return say("The first {n} of {all} groups are drawn; the table has all.", n=drawn, all=n)
+
+
+def bars_words(result: AuditResult) -> str:
+    """What the bars of a figure are."""
+    return say("Bars are {level} intervals.", level=level_words(result))
 
 
 def panels_words(n: int, drawn: int) -> str:
