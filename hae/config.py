@@ -38,9 +38,12 @@ HeadName = Literal[
     "partition",
 ]  # fmt: skip
 OptimizerName = Literal["ranger", "adamw"]
-AROUND = ("bcnn", "cbam", "racnn", "stn", "tnet")
+AROUND = ("bcnn", "cbam", "dasnet", "racnn", "stn", "tnet")
 ZOOMING = frozenset({"tnet"})
 """Backbones that work around another one, and those of them that show it parts of the image."""
+
+TRAINED = frozenset({"dasnet"})
+"""Those whose network inside must have learned before, because here it does not."""
 
 
 CHECKPOINT = "model.safetensors"
@@ -106,11 +109,13 @@ class BackboneConfig(Strict):
     ``base``: side in pixels of all that the network inside ``tnet`` sees, and of ``racnn``'s
     squares (half the input). Of ``tnet``: ``grid`` x ``grid`` places, windows of ``overlap`` of
     the side; how many ``locations`` are looked at, at each level; ``policy`` of training.
-    ``hourglass`` is a network of its own: ``stacks``, ``parts`` (8), ``width`` (128).
     ``proposal_steps``: batches in which ``racnn`` learns to propose the squares of highest response
     before it learns where to look from the answers. Of ``ram`` and ``dram``: ``glimpses`` of
     ``patches`` patches each, the finest of ``glimpse`` pixels (a quarter of the input's side);
     ``sigma``, SD of the drawn locations, where the image is [-1, 1].
+    ``hourglass`` is a network of its own: ``stacks``, ``parts`` (8), ``width`` (128). ``dasnet``
+    looks ``passes`` times and learns its gains by ``optim``: ``snes`` in ``generations`` after the
+    rest has learned, or ``backprop`` with it; ``width`` is that of their policy (64).
     """
 
     name: str = "resnet50"
@@ -133,6 +138,9 @@ class BackboneConfig(Strict):
     patches: Annotated[int, Field(ge=1, le=6)] = 3
     glimpse: Annotated[int, Field(ge=8)] | None = None
     sigma: Annotated[float, Field(gt=0, le=1)] = 0.05
+    passes: Annotated[int, Field(ge=2, le=16)] = 3
+    optim: Literal["snes", "backprop"] = "snes"
+    generations: Annotated[int, Field(ge=0)] = 100
 
     @model_validator(mode="after")
     def _placed(self) -> BackboneConfig:
@@ -182,7 +190,9 @@ class BackboneConfig(Strict):
         >>> BackboneConfig(name="stn", of="resnet18").label
         'stn.resnet18'
         """
-        return self.name if self.of is None else f"{self.name}.{self.of}"
+        other = self.name == "dasnet" and self.optim != "snes"  # than the paper's method
+        name = f"{self.name}-{self.optim}" if other else self.name
+        return name if self.of is None else f"{name}.{self.of}"
 
     @property
     def identity(self) -> str:

@@ -23,6 +23,7 @@ from torch.nn import functional
 from audit.errors import InputError
 from hae.backbones.attended import Attended, Judge, gates
 from hae.backbones.bcnn import BilinearPooling
+from hae.backbones.dasnet import DasNet
 from hae.backbones.glimpse import Deep, Recurrent
 from hae.backbones.hourglass import Hourglass
 from hae.backbones.last_map import prefix_tokens, to_map
@@ -304,6 +305,7 @@ def _create(settings: BackboneConfig, size: int) -> nn.Module:
 
 FAMILIES: dict[str, Callable[[Backbone, BackboneConfig, int], nn.Module]] = {
     "bcnn": BilinearPooling,
+    "dasnet": DasNet,
     "racnn": RecurrentAttention,
     "stn": SpatialTransformer,
     "tnet": TNet,

@@ -130,6 +130,10 @@ class AgeModel(nn.Module):
             return terms
         return {**terms, **more, "total": terms["total"] + sum(more.values())}
 
+    def costs(self, output: Output, target: AgeTarget) -> Tensor:
+        """|error| / 5 years of each face, (b,): -log of the reward of looking."""
+        return distance(output.age, target) / REWARD_YEARS
+
     def _judged(self, features: Tensor, target: AgeTarget) -> Judged:
         """Features (b * k, p, d_b) of the backbone, each as the only view of its face."""
         n, p = features.shape[:2]

@@ -142,6 +142,10 @@ class ExpressionModel(nn.Module):
             more |= self.backbone.losses(scores.attended, partial(self._judged, target=target))
         return {**terms, **more, "total": terms["total"] + sum(more.values())} if more else terms
 
+    def costs(self, scores: Scores, target: Tensor) -> Tensor:
+        """Cross-entropy of each face, (n,)."""
+        return -(scores.logits.log_softmax(-1) * target).sum(-1)
+
     def _aggregated(self, scores: Scores, target: Tensor) -> dict[str, Tensor]:
         """What the aggregator adds: penalties, the views' own loss, and that of hard attention."""
         if scores.combined is None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from hae.config import RunConfig
 from hae.heads.target import AgeTarget
 from hae.inference import AgeEstimates, estimate_faces, network_input
-from hae.models.age import AgeModel
+from hae.models.age import AgeModel, Output
 from hae.training.batches import Batches, run_batches
 from hae.training.faces import Faces
 from hae.training.stored import Embedded, as_batch, of_batch, stored_estimates
@@ -39,9 +39,10 @@ class AgeTask:
 
     def batches(self, world: int, rank: int) -> Batches:
         """The training batches of one process."""
-        return run_batches(self.train.sample, self._fetch, self.config, world, rank)
+        return run_batches(self.train.sample, self.fetch, self.config, world, rank)
 
-    def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+    def fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+        """The batch of some training faces."""
         faces = self.train
         batch: dict[str, Any] = {
             "low": torch.from_numpy(faces.low[rows]),
@@ -57,18 +58,21 @@ class AgeTask:
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss; ``total`` is minimised."""
+        return self.model.losses(self._output(batch), AgeTarget(batch["low"], batch["high"]))
+
+    def costs(self, batch: dict[str, Any]) -> Tensor:
+        """|error| / 5 years of each face, (b,)."""
+        return self.model.costs(self._output(batch), AgeTarget(batch["low"], batch["high"]))
+
+    def _output(self, batch: dict[str, Any]) -> Output:
         seen = of_batch(batch)
         if seen is not None:
-            output = self.model.from_seen(seen)
-        else:
-            drawn = draw_views(
-                batch["key"],
-                self.config.model.views,
-                seed=self.config.seed,
-                epoch=batch["epoch"],
-            )
-            output = self.model(*network_input(self.config.model, batch["pixels"], drawn))
-        return self.model.losses(output, AgeTarget(batch["low"], batch["high"]))
+            return self.model.from_seen(seen)
+        drawn = draw_views(
+            batch["key"], self.config.model.views, seed=self.config.seed, epoch=batch["epoch"]
+        )
+        found: Output = self.model(*network_input(self.config.model, batch["pixels"], drawn))
+        return found
 
     def validate(self, device: torch.device) -> dict[str, float]:
         """Mean distance in years from the estimate to the truth, 0 inside a band."""

@@ -55,9 +55,10 @@ class ExpressionTask:
 
     def batches(self, world: int, rank: int) -> Batches:
         """The training batches of one process."""
-        return run_batches(self.train.sample, self._fetch, self.config, world, rank, self.weights)
+        return run_batches(self.train.sample, self.fetch, self.config, world, rank, self.weights)
 
-    def _fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+    def fetch(self, rows: IntArray, epoch: int) -> dict[str, Any]:
+        """The batch of some training faces."""
         faces = self.train
         batch = {"row": torch.from_numpy(np.ascontiguousarray(rows)), "epoch": epoch}
         if self.embedded is not None:
@@ -80,6 +81,11 @@ class ExpressionTask:
         if settings.cure:
             self.relabels.see(rows, scores, batch["epoch"], settings)
         return terms
+
+    def costs(self, batch: dict[str, Any]) -> Tensor:
+        """Cross-entropy of each face with its label as it is now, (b,)."""
+        target = self.relabels.target.to(batch["row"].device)[batch["row"]]
+        return self.model.costs(self._scores(batch), target)
 
     def _scores(self, batch: dict[str, Any]) -> Scores:
         seen = of_batch(batch)

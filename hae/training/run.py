@@ -20,13 +20,13 @@ from audit.tables import file_hash
 from hae.backbones.network import Backbone
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, Provenance, read_checkpoint
-from hae.config import CHECKPOINT, RunConfig
+from hae.config import CHECKPOINT, TRAINED, BackboneConfig, RunConfig
 from hae.data.core import Manifest, content_hash, faces_hash, state_hash
 from hae.training.faces import Faces, Loaded, check_apart, hold_out, load_faces
 from hae.training.first import first_weights, has_seen, inherited, parent_of, weights_file
 from hae.training.fit import BEST, RESUME
 
-RUN, CACHE = "run.json", "cache"
+RUN, CACHE, SEARCH = "run.json", "cache", "search.safetensors"
 
 Split = Callable[[Faces, float, int, str], tuple[Faces, Faces]]
 """(faces, share, seed, what to call them) -> training and validation faces."""
@@ -203,8 +203,16 @@ def _load(order: Order, manifest: Manifest, report: Report, *, truth: bool) -> L
 def begin(
     module: torch.nn.Module, backbone: Backbone, order: Order, report: Report
 ) -> WeightsReport:
-    """Give a module the weights of ``--init``, or its backbone those that the config names."""
+    """Give a module the weights of ``--init``, or its backbone those that the config names.
+
+    Raises
+    ------
+    InputError
+        They do not fit, or there are none for a network that does not learn.
+    """
     settings = order.config.model.backbone
+    if order.init is None and settings.name in TRAINED:
+        _check_trained(settings, backbone)
     if order.init is not None:
         found = first_weights(module, order.init, partial=settings.partial)
     else:
@@ -224,6 +232,21 @@ def begin(
             "with --val-split"
         )
     return found
+
+
+def _check_trained(settings: BackboneConfig, backbone: Backbone) -> None:
+    """Refuse a network that never learns without weights, or frozen without gains."""
+    if settings.init == "random":
+        raise InputError(
+            f"backbone {settings.label!r}: works on a trained network, which it leaves as it is; "
+            "name its weights with model.backbone.init"
+        )
+    if settings.frozen and backbone.part_of(settings.init) is not backbone.network:
+        raise InputError(
+            f"backbone {settings.label!r}: is frozen before it has learned its gains, so it would "
+            "be the network inside; train it first (or end to end), and name its checkpoint with "
+            "model.backbone.init"
+        )
 
 
 def _seen(order: Order) -> bool:
@@ -265,7 +288,7 @@ def provenance(order: Order, parts: Parts, *, best_step: int, init: WeightsRepor
 
 def close_run(order: Order) -> None:
     """Remove what only an unfinished run needs."""
-    for name in (RESUME, BEST):
+    for name in (RESUME, BEST, SEARCH):
         (order.out / name).unlink(missing_ok=True)
         for left in order.out.glob(f".{name}.*.tmp"):  # a process was killed while it wrote
             left.unlink(missing_ok=True)

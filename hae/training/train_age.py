@@ -20,6 +20,7 @@ from hae.inference import AgeEstimates
 from hae.models.age import AgeModel
 from hae.training.age import AgeTask
 from hae.training.batches import Plan
+from hae.training.evolve import evolve
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.run import (
@@ -67,6 +68,7 @@ def train_age(order: Order, report: Report, *, stored_only: bool = False) -> Pat
     task = AgeTask(model, order.config, parts.train, parts.validation, views, stored_views)
     fitted = fit(task, order.config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:
+        evolve(task, order, report)
         made = provenance(order, parts, best_step=fitted.best_step, init=init)
         tensors = stored(model.state_dict(), order.config.storage)
         model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})

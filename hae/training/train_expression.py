@@ -21,6 +21,7 @@ from hae.inference import ExpressionScores
 from hae.models.expression import ExpressionModel
 from hae.training.batches import Plan
 from hae.training.cure_table import write_cure
+from hae.training.evolve import evolve
 from hae.training.expression import ExpressionTask
 from hae.training.faces import Faces
 from hae.training.fit import fit
@@ -100,6 +101,7 @@ def train_expression(order: Order, report: Report) -> Path:
     task = ExpressionTask(model, config, parts.train, parts.validation, *more)
     fitted = fit(task, config, order.out, devices=order.devices, tell=report.step)
     if fitted.is_main:
+        evolve(task, order, report)
         tensors = stored(model.state_dict(), config.storage)
         model.load_state_dict({k: v.to(model.state_dict()[k].dtype) for k, v in tensors.items()})
         device = next(model.parameters()).device
