@@ -370,6 +370,19 @@ def heat(
     return {"data": [trace], "layout": layout}
 
 
+def picture(grid: Grid, *, ends: tuple[float, float], diverging: bool = False) -> Spec:
+    """A heat map without axes, as high as it is wide whatever its cells: a map of a face."""
+    spec = heat(grid, bar="", diverging=diverging, ends=ends)
+    rows, columns, layout = len(grid.rows), len(grid.columns), spec["layout"]
+    layout["xaxis"] |= {"visible": False, "range": [-0.5, columns - 0.5], "constrain": "domain"}
+    layout["yaxis"] |= {
+        "visible": False, "autorange": False, "range": [rows - 0.5, -0.5], "scaleanchor": "x",
+        "scaleratio": columns / rows, "constrain": "domain",
+    }  # fmt: skip
+    layout["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
+    return spec
+
+
 def _layout(x_axis: str, y_axis: str) -> Spec:
     axis = {"gridcolor": "var(--grid)", "linecolor": "var(--grid)", "automargin": True,
             "fixedrange": True, "zeroline": False}  # fmt: skip

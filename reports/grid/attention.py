@@ -6,7 +6,7 @@ import math
 
 from audit.generality.record import AttentionRow, Generality
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Spec, Table, table
-from reports.figures import Grid, heat
+from reports.figures import Grid, heat, picture
 from reports.format import beside, commas, count, plain, semicolons
 from reports.language import english, say
 
@@ -112,26 +112,19 @@ def _grid(row: AttentionRow) -> Grid:
 
 def _on_face(grid: Grid, face: list[list[int]], ends: tuple[float, float]) -> Spec:
     """A heat map that a face shines through; without a face the map alone."""
-    spec = heat(grid, bar="", ends=ends)
+    spec = picture(grid, ends=ends)
     rows, columns = len(grid.rows), len(grid.columns)
-    layout = spec["layout"]
-    layout["xaxis"] |= {"visible": False, "range": [-0.5, columns - 0.5], "constrain": "domain"}
-    layout["yaxis"] |= {
-        "visible": False, "autorange": False, "range": [rows - 0.5, -0.5], "scaleanchor": "x",
-        "scaleratio": columns / rows, "constrain": "domain",
-    }  # fmt: skip
-    layout["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
     if not face or rows != columns:
         return spec
     side = len(face)
     places = [(i + 0.5) / side * columns - 0.5 for i in range(side)]
-    picture = {
+    under = {
         "type": "heatmap", "x": places, "y": places, "z": face, "colorscale": _GREYS,
         "showscale": False, "hoverinfo": "skip",
     }  # fmt: skip
     veil = {"colorscale": _VEIL, "textfont": {"color": "#000000"}, "xgap": 1, "ygap": 1}
     spec["data"][0] |= veil
-    spec["data"].insert(0, picture)
+    spec["data"].insert(0, under)
     return spec
 
 

@@ -25,6 +25,7 @@ from reports.sections import (
     spread,
     untested,
     warnings,
+    where,
 )
 
 SECTIONS: tuple[Callable[[AuditResult], Section | None], ...] = (
@@ -43,6 +44,7 @@ SECTIONS: tuple[Callable[[AuditResult], Section | None], ...] = (
     calibration.build,
     confusion.build,
     cure.build,
+    where.build,
     untested.build,
     methods.build,
     provenance.build,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from audit.metrics.where import is_where
 from audit.result import AuditResult
 from audit.rows import AdjustedGap, AggregateGap, Gap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
@@ -62,13 +63,14 @@ def build(result: AuditResult) -> Section | None:
     for i, names in enumerate(result.spec.combinations):
         found = [gap for gap in result.gaps if set(gap.attributes) == set(names)]
         rows = [gap for gap in found if not isinstance(gap, AggregateGap | AdjustedGap)]
+        rows = [gap for gap in rows if not is_where(gap.metric)]  # they have a section of their own
         rows.sort(key=_untested)
         if not rows:
             continue
         blocks.append(Heading(f"gaps-{i}", by(names)))
         blocks += [Prose((say(REGRESSION),))] if defined_by_age(result, names) else []
         blocks += _figures(result, list(names), metric, f"gaps-{i}")
-        blocks.append(_table(result, rows, list(names), f"gaps-{i}-all"))
+        blocks.append(gap_table(result, rows, list(names), f"gaps-{i}-all"))
     return Section("gaps", say("Differences"), tuple(blocks))
 
 
@@ -116,7 +118,7 @@ def _figure(
     panel = Panel(
         f"{id}-plot", title, say("{title}. {text}.", title=title, text=said), spec, height
     )
-    rows = _table(result, widest, names, f"{id}-table", fold=False)
+    rows = gap_table(result, widest, names, f"{id}-table", fold=False)
     return Figure(f"{id}-figure", title, caption, (panel,), rows)
 
 
@@ -150,19 +152,24 @@ def _sides(gap: Gap) -> str:
     return " − ".join(group_label(side) for side in (a, b) if side is not None)
 
 
-def _table(
+def gap_table(
     result: AuditResult,
     gaps: Sequence[Gap],
     names: list[str],
     id: str,
     *,
     fold: bool = True,
+    most: int | None = None,
 ) -> Table:
+    """Differences in all their columns; folded under a line unless a figure holds it.
+
+    With ``most`` the first of them, which the page never cuts further.
+    """
     marks: dict[str, str] = {}
-    rows = [_row(result, gap, marks) for gap in gaps[:MAX_GAP_ROWS]]
+    rows = [_row(result, gap, marks) for gap in gaps[: MAX_GAP_ROWS if most is None else most]]
     caption = (
         say("{names}: all differences", names=combination_label(names))
-        if fold
+        if fold and most is None
         else say("{names}: differences", names=combination_label(names))
     )
     cut = len(gaps) - len(rows)
@@ -175,7 +182,7 @@ def _table(
     )  # fmt: skip
     summary = bracketed(caption, count(len(gaps))) if fold else None
     return table(id, caption, columns, rows, summary=summary, footnotes=marks, more=more,
-                 gaps=True)  # fmt: skip
+                 gaps=most is None)  # fmt: skip
 
 
 def _row(result: AuditResult, gap: Gap, marks: dict[str, str]) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audit.metrics.where import is_where
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow, RangeGap
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
@@ -158,7 +159,9 @@ def _full(
 def _class_tables(
     result: AuditResult, names: list[str], groups: list[Group], index: Index, id: str
 ) -> list[Table]:
-    metrics = dict.fromkeys(metric for metric, class_, _ in index if class_ is not None)
+    metrics = dict.fromkeys(
+        metric for metric, class_, _ in index if class_ is not None and not is_where(metric)
+    )
     tables = []
     for j, name in enumerate(metrics):
         pairs = dict.fromkeys((m, c) for m, c, _ in index if m == name and c is not None)
