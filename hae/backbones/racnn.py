@@ -6,8 +6,8 @@ Written from the formulas. It differs from the paper in that
   paper alternates between them until each has converged;
 - the third scale is cut out of the full image too, and the earlier scale is a fixed mark that the
   next one has to beat;
-- squares always lie in the image and have a third of its side or more; a small layer brings the
-  places to 32 channels before they propose one;
+- squares always lie in the image and have a third to two thirds of its side: left free, they soon
+  grew to the whole; a small layer brings the places to 32 channels before they propose one;
 - the rank term compares errors in units of five years for ages; for expressions 1 - p of the truth,
   which is the paper's.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hae.backbones.network import Backbone
 
 SCALES = 3
-SMALLEST = 1 / 6
-"""Least half side of a square, in shares of what it lies in."""
+SMALLEST, LARGEST = 1 / 6, 1 / 3
+"""Half sides of squares, in shares of what they lie in."""
 MARGIN = 0.05
 CELLS, REDUCED, WIDTH = 7, 32, 128
 
@@ -41,7 +41,7 @@ class Proposal(nn.Module):
     """Squares from the places of a map, (n, r, c) -> (n, 3): centre x, y and half side, in shares.
 
     Linear to 32 channels, linear over all places, tanh, linear, sigmoid -> (u, v, t); the half side
-    is 1/6 + t / 3 and the centre so that the square moves from end to end as u and v do.
+    is (1 + t) / 6 and the centre so that the square moves from end to end as u and v do.
     """
 
     def __init__(self, channels: int, places: int, width: int) -> None:
@@ -55,7 +55,7 @@ class Proposal(nn.Module):
         """Float32: bfloat16 tells places 1/256 apart."""
         with torch.autocast(places.device.type, enabled=False):
             found = self.layers(self.reduce(full(places))).sigmoid()
-        half = SMALLEST + (0.5 - SMALLEST) * found[:, 2:]
+        half = SMALLEST + (LARGEST - SMALLEST) * found[:, 2:]
         return torch.cat([half + (1 - 2 * half) * found[:, :2], half], dim=1)
 
 

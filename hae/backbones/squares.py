@@ -46,4 +46,4 @@ def boxcar(boxes: Tensor, size: int, slope: float = SLOPE) -> Tensor:
 
 def zoom(images: Tensor, boxes: Tensor, side: int) -> Tensor:
     """What lies in the boxes (n, 4), at ``side`` pixels; a gradient reaches the boxes."""
-    return crops(images.float() * boxcar(boxes, images.shape[-1]), upright(boxes), side)
+    return crops(full(images) * boxcar(boxes, images.shape[-1]), upright(boxes), side)

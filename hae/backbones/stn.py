@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from hae.backbones.attended import Attended, Judge
 from hae.config import BackboneConfig
+from hae.heads.branch import full
 
 if TYPE_CHECKING:
     from hae.backbones.network import Backbone
@@ -99,7 +100,7 @@ def crops(images: Tensor, matrices: Tensor, side: int | None = None) -> Tensor:
     """
     t = matrices.shape[1]
     with torch.autocast(images.device.type, enabled=False):
-        many = images.float().repeat_interleave(t, dim=0)
+        many = full(images).repeat_interleave(t, dim=0)
         size = [*many.shape[:2], *(many.shape[2:] if side is None else (side, side))]
         places = functional.affine_grid(matrices.flatten(0, 1), size, align_corners=False)
         return functional.grid_sample(many, places, align_corners=False)
