@@ -21,6 +21,7 @@ from audit.rows import Record
 from reports.blocks import Figure, Section
 from reports.cut import cut
 from reports.language import TAGS, english, say, spoken
+from reports.still import WIDTHS, still
 
 PLAIN_JSON_BYTES = 1_000_000
 """A record above this size is embedded compressed, so that the page stays small."""
@@ -173,7 +174,9 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     # Globals, because a macro that is imported does not see what a page is rendered with.
-    found.globals |= {"say": say, "severities": SEVERITIES, "roles": ROLES}
+    found.globals |= {
+        "say": say, "severities": SEVERITIES, "roles": ROLES, "still": still, "widths": WIDTHS,
+    }  # fmt: skip
     return found
 
 

@@ -300,6 +300,11 @@ def test_a_page_without_figures_is_quiet(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "r.html").write_text(page_text, encoding="utf-8")
     page, said, _ = opened(browser, tmp_path / "r.html")
     page.locator("details.part:has(#groups) > summary").click()
+    drawing = page.locator("svg#groups-0-plot")
+    assert drawing.is_visible()
+    assert drawing.locator("circle").count() > 0
+    assert not page.locator("#groups-0-table").is_visible()
+    page.locator("#groups-0-figure summary").click()
     assert page.locator("#groups-0-table").is_visible()
     assert said == []
     page.context.close()

@@ -138,11 +138,11 @@ def test_the_net_is_asked_only_for_what_its_hash_says() -> None:
     )
 
 
-def test_without_the_library_tables_take_the_place_of_figures() -> None:
+def test_without_the_library_figures_are_still_and_have_their_tables() -> None:
     text = html_of(page_of(age_record()), "none")
     assert "plotly" not in text.replace("plotly-source", "").lower().split("<script>")[0]
     assert 'class="plot"' not in text
-    assert re.search(r"<figure[^>]*>.*?<details open>\s*<summary>Table:", text, re.DOTALL)
+    assert re.search(r"<figure[^>]*>.*?<svg .*?</svg>.*?<details>\s*<summary>Table:", text, re.S)
 
 
 @pytest.mark.parametrize(
