@@ -38,8 +38,8 @@ HeadName = Literal[
     "partition",
 ]  # fmt: skip
 OptimizerName = Literal["ranger", "adamw"]
-AROUND = ("bcnn", "cbam", "dasnet", "racnn", "stn", "tnet")
-ZOOMING = frozenset({"tnet"})
+AROUND = ("bcnn", "cbam", "dasnet", "racnn", "stn", "tnet", "two_level")
+ZOOMING = frozenset({"tnet", "two_level"})
 """Backbones that work around another one, and those of them that show it parts of the image."""
 
 TRAINED = frozenset({"dasnet"})
@@ -116,6 +116,8 @@ class BackboneConfig(Strict):
     ``hourglass`` is a network of its own: ``stacks``, ``parts`` (8), ``width`` (128). ``dasnet``
     looks ``passes`` times and learns its gains by ``optim``: ``snes`` in ``generations`` after the
     rest has learned, or ``backprop`` with it; ``width`` is that of their policy (64).
+    ``two_level`` has ``base``, ``grid`` and ``overlap`` as ``tnet`` has; the first of its
+    ``locations`` says how many patches are kept, ``parts`` (3) are groups of filters.
     """
 
     name: str = "resnet50"

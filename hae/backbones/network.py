@@ -33,6 +33,7 @@ from hae.backbones.resattn import ResidualAttention
 from hae.backbones.state import read_state
 from hae.backbones.stn import SpatialTransformer
 from hae.backbones.tnet import TNet
+from hae.backbones.two_level import TwoLevel
 from hae.config import AROUND, BackboneConfig
 from hae.zoo import model_path
 
@@ -309,6 +310,7 @@ FAMILIES: dict[str, Callable[[Backbone, BackboneConfig, int], nn.Module]] = {
     "racnn": RecurrentAttention,
     "stn": SpatialTransformer,
     "tnet": TNet,
+    "two_level": TwoLevel,
 }
 """What works around a network, from that, the config and the side of the input."""
 ALONE: dict[str, Callable[[BackboneConfig, int], nn.Module]] = {

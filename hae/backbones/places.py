@@ -39,6 +39,13 @@ def cut(images: Tensor, chosen: Tensor, grid: int, overlap: float) -> Tensor:
     return found.flatten(0, 1)
 
 
+def cut_at(images: Tensor, corners: Tensor, side: int) -> Tensor:
+    """Squares whose upper left pixels are (n, k, 2), x and y; (n * k, c, side, side)."""
+    rows = torch.arange(len(images), device=images.device)[:, None]
+    found = images.unfold(2, side, 1).unfold(3, side, 1).permute(0, 2, 3, 1, 4, 5)
+    return found[rows, corners[..., 1], corners[..., 0]].flatten(0, 1)
+
+
 def boxes(chosen: Tensor, parents: Tensor, size: int, grid: int, overlap: float) -> Tensor:
     """Boxes of chosen places (n, k) in images whose own boxes are (n, 4), (n, k, 4)."""
     side, stride, before = window(size, grid, overlap)

@@ -10,7 +10,7 @@ arXiv 2102.10212. Written from the formulas. It differs from the released code i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +18,8 @@ from torch.nn import functional
 
 from audit.errors import InputError
 from hae.backbones.attended import Attended, Judge
-from hae.backbones.places import (
-    FEWEST_PIXELS,
-    boxes,
-    cut,
-    pick,
-    plackett_luce,
-    resized,
-    window,
-)
+from hae.backbones.middle import check_windows, middle_level, seen
+from hae.backbones.places import boxes, cut, pick, plackett_luce, resized
 from hae.config import BackboneConfig
 from hae.heads.branch import full
 from hae.reinforce import moved, reinforce
@@ -107,8 +100,8 @@ class TNet(nn.Module):
         self.inner, self.settings = inner, settings
         self.base = settings.inner_size(size)
         self.locations = settings.locations
-        _check_windows(settings, size)
-        self.level, channels = _middle(inner, self.base, settings)
+        check_windows(settings, size, len(self.locations))
+        self.level, channels = middle_level(inner, self.base, settings)
         self.num_features = self.region_dim = inner.out_dim
         self.locator = Locator(channels, settings.width or WIDTH, settings.grid)
         waves = max(1, inner.out_dim // 24)  # sines and cosines of three: a quarter of the width
@@ -147,7 +140,7 @@ class TNet(nn.Module):
         box = images.new_tensor([0.0, 0, 1, 1]).expand(n, 4)
         features, found, drawn = [], [box[:, None]], []
         for i, k in enumerate((*counts, 0)):
-            v, middle = self._extract(resized(images, self.base), look=k > 0)
+            v, middle = seen(self.inner, resized(images, self.base), self.level if k > 0 else None)
             coded = functional.silu(full(v) + full(self.position(self._code(place))))
             features.append(coded.view(n, -1, coded.shape[-1]))
             if middle is None:
@@ -191,14 +184,6 @@ class TNet(nn.Module):
             terms["policy"] = POLICY / WHOLE * (WHOLE * whole + (1 - WHOLE) * each)
         return terms
 
-    def _extract(self, images: Tensor, *, look: bool) -> tuple[Tensor, Tensor | None]:
-        """Features, and the map that places are told from where they are asked for."""
-        if not look:
-            return self.inner(images), None
-        network: Any = self.inner.network
-        last, (middle,) = network.forward_intermediates(images, indices=[self.level])
-        return network.forward_head(last), middle
-
     def _code(self, place: Tensor) -> Tensor:
         """Sines and cosines of (y, x, level), (m, 3) -> (m, 6 waves)."""
         angles = (place[..., None] * self.frequency).flatten(1)
@@ -219,40 +204,3 @@ def _sampled(middle: Tensor, grid: int) -> Tensor:
         for side in middle.shape[-2:]
     )
     return middle[:, :, rows][..., columns]
-
-
-def _middle(inner: Backbone, base: int, settings: BackboneConfig) -> tuple[int, int]:
-    """Which map places are told from, the deepest as large as the grid, and its channels."""
-    network: Any = inner.network
-    place = f"backbone {settings.label!r}"
-    if not hasattr(network, "forward_intermediates"):
-        raise InputError(f"{place}: {settings.of!r} shows no maps between; take a ResNet")
-    mode, grey = network.training, next(inner.parameters()).new_zeros(1, 3, base, base)
-    with torch.no_grad():
-        maps = network.eval().forward_intermediates(grey, intermediates_only=True)
-    network.train(mode)
-    sides = [min(found.shape[-2:]) if found.ndim == 4 else 0 for found in maps]
-    deep = [i for i, side in enumerate(sides) if side >= settings.grid]
-    if not deep:
-        raise InputError(
-            f"{place}: at {base} px the largest map has {max(sides)} x {max(sides)} places, too "
-            f"small for a grid of {settings.grid}; raise base or model.size, or lower grid"
-        )
-    return deep[-1], maps[deep[-1]].shape[1]
-
-
-def _check_windows(settings: BackboneConfig, size: int) -> None:
-    """Refuse what shows nothing, level by level."""
-    place = f"backbone {settings.label!r}"
-    if settings.inner_size(size) > size:
-        raise InputError(
-            f"{place}: base is {settings.base}, the input has {size} px; lower base to at most "
-            "that, or raise model.size"
-        )
-    for _ in settings.locations:
-        size = window(size, settings.grid, settings.overlap)[0]
-        if size < FEWEST_PIXELS:
-            raise InputError(
-                f"{place}: its places would be {size} px wide; raise overlap or model.size, or "
-                "name fewer locations"
-            )

@@ -211,8 +211,8 @@ def begin(
         They do not fit, or there are none for a network that does not learn.
     """
     settings = order.config.model.backbone
-    if order.init is None and settings.name in TRAINED:
-        _check_trained(settings, backbone)
+    if order.init is None:
+        _check_trained(settings, backbone, report)
     if order.init is not None:
         found = first_weights(module, order.init, partial=settings.partial)
     else:
@@ -234,18 +234,29 @@ def begin(
     return found
 
 
-def _check_trained(settings: BackboneConfig, backbone: Backbone) -> None:
-    """Refuse a network that never learns without weights, or frozen without gains."""
-    if settings.init == "random":
+def _check_trained(settings: BackboneConfig, backbone: Backbone, report: Report) -> None:
+    """Refuse a network that never learns without weights, or frozen without gains.
+
+    Others that are frozen before they have learned where to look are told.
+    """
+    place = f"backbone {settings.label!r}"
+    if settings.name in TRAINED and settings.init == "random":
         raise InputError(
-            f"backbone {settings.label!r}: works on a trained network, which it leaves as it is; "
-            "name its weights with model.backbone.init"
-        )
-    if settings.frozen and backbone.part_of(settings.init) is not backbone.network:
-        raise InputError(
-            f"backbone {settings.label!r}: is frozen before it has learned its gains, so it would "
-            "be the network inside; train it first (or end to end), and name its checkpoint with "
+            f"{place}: works on a trained network, which it leaves as it is; name its weights with "
             "model.backbone.init"
+        )
+    if not settings.frozen or backbone.part_of(settings.init) is backbone.network:
+        return
+    if settings.name in TRAINED:
+        raise InputError(
+            f"{place}: is frozen before it has learned its gains, so it would be the network "
+            "inside; train it first (or end to end), and name its checkpoint with "
+            "model.backbone.init"
+        )
+    if getattr(backbone.network, "learns_where", False):
+        report.notice(
+            f"{place}: is frozen before it has learned where to look; train it first, and name its "
+            "checkpoint with model.backbone.init"
         )
 
 

@@ -23,6 +23,7 @@ from hae.training.batches import Plan
 from hae.training.evolve import evolve
 from hae.training.faces import Faces
 from hae.training.fit import fit
+from hae.training.prepare import prepare
 from hae.training.run import (
     Order,
     Report,
@@ -63,6 +64,7 @@ def train_age(order: Order, report: Report, *, stored_only: bool = False) -> Pat
     torch.manual_seed(order.config.seed)
     model = AgeModel(order.config.model)
     init = begin(model, model.backbone, order, report)
+    prepare(model, parts.train, order, report)
     views = test_views(order.config)
     stored_views = embedded(order, model, parts, views, report)
     task = AgeTask(model, order.config, parts.train, parts.validation, views, stored_views)

@@ -26,6 +26,7 @@ from hae.training.expression import ExpressionTask
 from hae.training.faces import Faces
 from hae.training.fit import fit
 from hae.training.labels import IntArray, Labels, read_labels
+from hae.training.prepare import prepare
 from hae.training.relabels import Relabels
 from hae.training.run import (
     Order,
@@ -87,6 +88,7 @@ def train_expression(order: Order, report: Report) -> Path:
     torch.manual_seed(config.seed)
     model = ExpressionModel(config.model, settings, len(labels.classes))
     init = begin(model, model.backbone, order, report)
+    prepare(model, parts.train, order, report)
     parent = order.parent
     if parent is not None and parent.task == "expression" and parent.classes != labels.classes:
         report.notice(

@@ -34,6 +34,7 @@ FAMILIES: list[dict[str, Any]] = [
     {"name": "racnn", "of": "small_resnet", "width": 8},
     {"name": "ram", "glimpses": 2},
     {"name": "dram", "glimpses": 2},
+    {"name": "two_level", "of": "small_resnet", "grid": 3, "overlap": 0.5, "locations": [1]},
 ]
 
 
