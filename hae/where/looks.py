@@ -19,6 +19,7 @@ from audit.errors import InputError
 from hae.aggregate.shares import shares
 from hae.backbones.attended import Attended
 from hae.backbones.bcnn import BilinearPooling
+from hae.backbones.dasnet import DasNet
 from hae.backbones.last_map import tapped
 from hae.backbones.network import Backbone
 from hae.models.age import AgeModel
@@ -38,7 +39,8 @@ def look(model: Model, images: Tensor, side: float = 1.0) -> dict[str, Shares]:
     ``boxes``: those that the network looks into. ``attention``: the mean of its spatial maps and
     gates over the input, each scaled to sum to 1. ``regions``: the aggregator's attention
     to the places of the face. ``gradcam``: see there. Networks that see crops of the face have
-    their last map in those crops, so they have neither ``regions`` nor ``gradcam``.
+    their last map in those crops, so they have neither ``regions`` nor ``gradcam``; of several
+    passes over a face the last counts.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def _spatial(attended: Attended) -> Iterator[Tensor]:
 def _on_the_face(backbone: Backbone) -> nn.Module | None:
     """The network whose last map lies over the face itself, not over crops of it."""
     network: nn.Module = backbone.network
-    if isinstance(network, BilinearPooling):
+    if isinstance(network, BilinearPooling | DasNet):
         network = network.inner.network
     elif hasattr(network, "attend"):
         return None

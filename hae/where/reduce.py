@@ -35,7 +35,7 @@ def of_maps(maps: FloatArray, side: float = 1.0) -> Shares:
     --------
     >>> lower = np.array([[[0.0, 0.0], [0.0, 1.0]]])  # the right half of the lower half
     >>> of_maps(lower).regions.round(3)[0, [2, 6, 8]].tolist()
-    [0.0, 0.144, 0.64]
+    [0.0, 0.144, 0.54]
     """
     total = maps.sum(axis=(1, 2))
     good = np.isfinite(total) & (total > 0)

@@ -100,6 +100,7 @@ def test_grad_cam_of_a_model_is_its_gradient() -> None:
         ({"name": "bcnn", "of": "small_resnet", "width": 4}, "mean", {"gradcam"}),
         ({"name": "cbam", "of": "resnet18"}, "mean", {"attention", "gradcam"}),
         ({"name": "skresnet18"}, "mean", {"gradcam"}),
+        ({"name": "dasnet", "of": "small_resnet"}, "san", {"gradcam", "regions"}),
         ({"name": "racnn", "of": "small_resnet"}, "mean", {"boxes"}),
         ({"name": "ram"}, "mean", {"boxes"}),
         ({"name": "hourglass", "width": 8}, "san", {"boxes", "attention"}),
