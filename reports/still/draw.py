@@ -148,7 +148,15 @@ def _across(spec: Spec, frame: Frame, *, below: bool) -> Iterator[Shape]:
         width = min(max(xs), frame.left + frame.width) - left
         place = {"x": px(left), "y": px(top), "width": px(max(width, 0)),
                  "height": px(max(ys) - top)}  # fmt: skip
-        yield Shape("rect", place | {"style": f"fill:{shape['fillcolor']}"})
+        yield Shape("rect", place | {"style": _filled(shape)})
+
+
+def _filled(shape: dict[str, Any]) -> str:
+    """A band is filled, a box is an outline."""
+    if "fillcolor" in shape:
+        return f"fill:{shape['fillcolor']}"
+    given = shape["line"]
+    return f"fill:none;{stroke(given['color'], given['width'], given.get('dash', 'solid'))}"
 
 
 def _place(frame: Frame, given: dict[str, Any], name: str, end: str = "") -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reports.figures import Grid, Line, Mark, Point, Spot, bars, forest, heat, lines, spots
+from reports.figures import Grid, Line, Mark, Point, Spot, bars, forest, heat, lines, picture, spots
 from reports.html import html_of
 from reports.page import page_of
 from reports.still import still
@@ -120,3 +120,20 @@ def test_a_page_without_scripts_draws_every_figure_and_escapes_every_name() -> N
     assert "<b>bold" not in text
     assert "&lt;script&gt;alert" in text
     assert text == html_of(page_of(record), "none")
+
+
+def test_a_box_without_a_filling_is_an_outline() -> None:
+    """Half of a 2 x 2 map, from the left: half of its width, dotted, and no colour inside."""
+    names, values = ["1", "2"], [[0.0, 1.0], [1.0, 0.0]]
+    spec = picture(Grid(names, names, values, [["", ""]] * 2, [["", ""]] * 2), ends=(0, 1))
+    line = {"color": "var(--ink)", "width": 1, "dash": "dot"}
+    spec["layout"]["shapes"] = [
+        {"type": "rect", "x0": -0.5, "x1": 0.5, "y0": -0.5, "y1": 1.5, "line": line}
+    ]
+    (box,) = _shapes(spec, "rect", "stroke-dasharray")
+    assert "fill:none" in box["style"]
+    cells = [cell for cell in _shapes(spec, "rect", "fill:") if cell is not box]
+    width = max(float(r["x"]) + float(r["width"]) for r in cells) - min(
+        float(r["x"]) for r in cells
+    )
+    assert float(box["width"]) == pytest.approx(width / 2, abs=4)

@@ -11,6 +11,7 @@ from audit.where import cell_columns, region_columns
 from reports.blocks import Prose
 from reports.language import speaking
 from reports.sections import where
+from reports.still import still
 from tests.audit.test_where import table
 from tests.reports.records import NASTY, age_record
 from tests.reports.sections_of import audited, figures_of, section, tables_of, text_of
@@ -84,3 +85,11 @@ def test_it_speaks_another_language(looked: AuditResult) -> None:
     assert found.title == "它看哪里"
     assert isinstance(found.blocks[0], Prose)
     assert "额头" in text_of(found)
+
+
+def test_it_is_drawn_without_a_script(looked: AuditResult) -> None:
+    """The outlines are eight boxes in every map."""
+    _, groups = figures_of(where.build(looked))
+    shapes = still(groups.panels[0].spec, 300, 260).shapes
+    boxes = [s for s in shapes if s.tag == "rect" and "fill:none" in s.attributes["style"]]
+    assert len(boxes) == len(BOXES)
