@@ -22,7 +22,12 @@ from audit.result import AttributeSpec, MetricSpec, Spec
 from audit.rows import CurveRow, LabelSource
 from audit.values import METHODS
 
-_BY_PERSON = (
+UNITS = (
+    "persons; above 2^14 of them the bootstrap, the folds, gaps at equal age or class mix, the "
+    "covariance of groups that share persons and what chance shows of the spread are by 2^13 hash "
+    "buckets of them"
+)
+BY_PERSON = (
     "; every person counts once, spread over their labelled photos: a failed photo keeps its share"
 )
 
@@ -60,9 +65,7 @@ def build_spec(
         },
         combinations=[list(item.names) for item in groupings],
         unit_of_resampling="person" if facts.has_subjects else "face",
-        units="persons; above 2^14 of them the bootstrap, the folds, gaps at equal age or class "
-        "mix, the covariance of groups that share persons and what chance shows of the spread are "
-        "by 2^13 hash buckets of them" + (_BY_PERSON if options.estimand == "subject" else ""),
+        units=UNITS + (BY_PERSON if options.estimand == "subject" else ""),
         estimand=options.estimand,
         n_boot=setting.n_boot,
         min_n=setting.min_n,

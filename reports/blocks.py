@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from reports.format import beside, plural
+from reports.language import english
+
 Spec = dict[str, Any]
 """A plotly figure as plain data: ``{"data": [...], "layout": {...}}``."""
 
@@ -211,8 +214,9 @@ class Section:
         """What a reader finds who unfolds it: ``2 figures, 3 tables``."""
         figures = sum(isinstance(block, Figure) for block in self.blocks)
         tables = figures + sum(isinstance(block, Table) for block in self.blocks)
-        counted = ((figures, "figure"), (tables, "table"))
-        return ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in counted if n)
+        drawn = plural(figures, english("{n} figure"), english("{n} figures")) if figures else ""
+        listed = plural(tables, english("{n} table"), english("{n} tables")) if tables else ""
+        return beside(drawn, listed)
 
 
 def table(

@@ -6,6 +6,7 @@ import json
 
 from audit.recalibration.run import Recalibration
 from reports.blocks import Answer, Block, Cell, Facts, Notice, Prose, Section, Tile, Tiles, table
+from reports.definitions import defined
 from reports.format import capital, count, number, people, plain
 from reports.html import Page
 from reports.language import english, say
@@ -70,7 +71,7 @@ def _text(value: object) -> str:
 
 def _methods(result: Recalibration) -> tuple[Block, ...]:
     facts = (
-        (say("definition"), plain(say(result.definition))),
+        (say("definition"), defined(result.definition)),
         (say("source"), plain(say(result.source))),
         (say("seed"), str(result.seed)),
         (say("schema of the record"), result.schema_),

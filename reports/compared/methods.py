@@ -9,6 +9,7 @@ from audit.notes import NOTES
 from audit.result import Spec
 from reports.blocks import Block, Cell, Facts, Prose, Section, Table, table
 from reports.compared.words import level_words
+from reports.definitions import defined
 from reports.format import (
     amount,
     combination_label,
@@ -108,7 +109,7 @@ def combinations_words(spec: Spec) -> str:
 
 def resampled(spec: Spec) -> str:
     """The unit of resampling, and what it is."""
-    return say("{name}: {text}", name=say(spec.unit_of_resampling), text=say(plain(spec.units)))
+    return say("{name}: {text}", name=say(spec.unit_of_resampling), text=defined(spec.units))
 
 
 def named_words(found: Mapping[str, Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
 from reports.compared.methods import combinations_words
+from reports.definitions import defined
 from reports.format import count, plain, unit_name
 from reports.language import english, say
 from reports.sections.methods import definitions, notes_table
@@ -38,14 +39,14 @@ def build(result: AuditResult) -> Section:
         ),
         (say("combinations"), combinations_words(spec)),
         (say("age bands begin at"), edges or say("those of the data, or decades")),
-        (say("families of tests"), plain(say(spec.families))),
+        (say("families of tests"), defined(spec.families)),
     )  # fmt: skip
     blocks: list[Block] = [Prose(tuple(map(say, _READING))), Facts(facts), definitions(spec)]
     if spec.fairness:
         rows = [
             [
                 Cell(plain(name), head=True),
-                Cell(plain(say("{definition}. Source: {source}.", definition=say(m.definition),
+                Cell(plain(say("{definition}. Source: {source}.", definition=defined(m.definition),
                                source=say(m.source)))),
                 Cell(unit_name(m.unit)),
                 Cell(say(m.better)),

@@ -15,6 +15,7 @@ from reports.compared.methods import (
     table_of_notes,
     versions_words,
 )
+from reports.definitions import defined
 from reports.format import count, note_codes, persons, plain
 from reports.language import english, say
 from reports.sections.methods import definitions
@@ -78,7 +79,7 @@ def _choices(result: Generality) -> tuple[tuple[str, str], ...]:
         (say("smallest group tested"), persons(spec.min_n)),
         (say("margins"), margins_words(spec)),
         (say("adjustment"), adjustment_words(spec)),
-        (say("families"), say(spec.families)),
+        (say("families"), defined(spec.families)),
         (say("combinations"), combinations_words(spec)),
         (say("group labels"), labels_words(spec)),
         (say("command"), plain(run.command or "") or say("not recorded")),

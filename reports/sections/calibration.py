@@ -7,6 +7,7 @@ from dataclasses import replace
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.figures import Line, forest, lines
 from reports.format import (
     bracketed,
@@ -108,7 +109,7 @@ def _everyone(result: AuditResult, id: str) -> Table:
         null = number(row.null_expected, spec.unit) if row.null_expected is not None else ""
         lines.append([
             Cell(say(head), head=True), _value(result, row, marks, null=False),
-            Cell(null, row.null_expected), Cell(plain(say(spec.definition))),
+            Cell(null, row.null_expected), Cell(defined(spec.definition)),
         ])  # fmt: skip
     numbers = (say("value [interval]"), say("if calibrated"))
     columns = (

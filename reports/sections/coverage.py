@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Panel, Size, Table, table
+from reports.definitions import defined
 from reports.figures import forest
 from reports.format import (
     beside,
@@ -60,7 +61,7 @@ def everyone(result: AuditResult, columns: Columns, id: str) -> Table:
             _value(result, row, marks, null=False),
             Cell("" if null is None else number(null, spec.unit), null),
             Cell("" if row.p is None else p_value(row.p), row.p),
-            Cell(plain(say(spec.definition))),
+            Cell(defined(spec.definition)),
         ])  # fmt: skip
     names = (say("value [interval]"), say("if calibrated"), "p")
     numbers = (Column(name, numeric=True) for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import Group
 from reports.blocks import Block, Cell, Column, Facts, Heading, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.format import (
     bracketed,
     combination_label,
@@ -68,9 +69,7 @@ def build(result: AuditResult) -> Section | None:
         if {metric.removesuffix("_raw"), metric.removesuffix("_raw") + "_raw"} <= there
     }
     specs = result.spec.metrics
-    facts = [
-        (say(words), plain(say(specs[m].definition))) for m, words in cure.items() if m in specs
-    ]
+    facts = [(say(words), defined(specs[m].definition)) for m, words in cure.items() if m in specs]
     reading = (say(_READING), *([say(_SCALING)] if scaled else []))
     blocks: list[Block] = [Prose(reading), Facts(tuple(facts))]
     parts: list[tuple[list[str], str]] = [([], "cure-all")]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from audit.result import AuditResult
 from audit.rows import FairnessRow, Group
 from reports.blocks import Block, Cell, Column, Heading, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.format import (
     beside,
     bracketed,
@@ -171,7 +172,7 @@ def _title(metric: str) -> str:
 
 def _definition(result: AuditResult, metric: str) -> str:
     spec = result.spec.fairness.get(metric)
-    return plain(say(spec.definition)) if spec else ""
+    return defined(spec.definition) if spec else ""
 
 
 def _unit(result: AuditResult, metric: str) -> str:

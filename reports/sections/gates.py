@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.result import AuditResult
 from audit.rows import Group, MetricRow
 from reports.blocks import Block, Cell, Column, Figure, Heading, Panel, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.figures import forest, lines
 from reports.format import (
     bracketed,
@@ -209,7 +210,7 @@ def _fixed(result: AuditResult) -> list[Block]:
             continue
         rows.append([
             Cell(name, head=True), _value(row, spec.unit, marks), _n(row.n),
-            Cell(plain(say(spec.definition))),
+            Cell(defined(spec.definition)),
         ])  # fmt: skip
     if not rows:
         return []

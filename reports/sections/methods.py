@@ -8,6 +8,7 @@ from audit.notes import NOTES
 from audit.policy import PolicyInfo
 from audit.result import AuditResult, Spec
 from reports.blocks import Block, Cell, Facts, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.format import (
     amount,
     beside,
@@ -53,7 +54,7 @@ def build(result: AuditResult) -> Section:
         blocks.append(definitions(result.spec))
     if result.spec.curves:
         curves = [
-            [Cell(plain(k), head=True), Cell(plain(say(v)))] for k, v in result.spec.curves.items()
+            [Cell(plain(k), head=True), Cell(defined(v))] for k, v in result.spec.curves.items()
         ]
         heads = (say("curve"), say("is"))
         blocks.append(table("curve-definitions", say("What each curve is"), heads, curves))
@@ -67,8 +68,8 @@ def definitions(spec: Spec) -> Table:
     """What each metric is."""
     rows = [
         [
-            Cell(plain(name), head=True), Cell(plain(say(m.definition))), Cell(unit_name(m.unit)),
-            Cell(say(_BETTER[m.better])), Cell(plain(say(m.scale))), Cell(plain(m.interval)),
+            Cell(plain(name), head=True), Cell(defined(m.definition)), Cell(unit_name(m.unit)),
+            Cell(say(_BETTER[m.better])), Cell(plain(say(m.scale))), Cell(plain(say(m.interval))),
             Cell(plain(say(m.source))),
         ]
         for name, m in spec.metrics.items()
@@ -87,7 +88,7 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
         for name, value in spec.margins.items()
     ]
     resampled = say(
-        "{name}: {text}", name=say(_UNITS[spec.unit_of_resampling]), text=plain(say(spec.units))
+        "{name}: {text}", name=say(_UNITS[spec.unit_of_resampling]), text=defined(spec.units)
     )
     facts = [
         (say("unit of resampling"), resampled),
@@ -95,7 +96,7 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
         (say("intervals"), intervals_words(result)),
         (say("smallest group tested"), say("{n} persons", n=count(spec.min_n))),
         (say("margins"), semicolons(margins) or _no_margin(result)),
-        (say("families of tests"), plain(say(spec.families))),
+        (say("families of tests"), defined(spec.families)),
         (say("combinations"), combinations_words(result)),
     ]
     if spec.policy:
@@ -108,7 +109,7 @@ def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
         edges = commas(f"{edge:g}" for edge in spec.age_bands)
         facts.append((say("age bands begin at"), edges))
     if spec.pooling:
-        facts.append((say("pooled values"), plain(say(spec.pooling))))
+        facts.append((say("pooled values"), defined(spec.pooling)))
     if spec.publish_min is not None:
         words = say(
             "at least {n} persons a number; {hidden} groups, or classes within groups, are hidden",

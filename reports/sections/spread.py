@@ -9,6 +9,7 @@ from audit.metrics.one_vs_rest import ONE_VS_REST
 from audit.result import AuditResult
 from audit.rows import AggregateGap
 from reports.blocks import Block, Cell, Column, Heading, Prose, Section, Table, table
+from reports.definitions import defined
 from reports.format import (
     bracketed,
     combination_label,
@@ -162,7 +163,7 @@ def _definitions(result: AuditResult) -> Table:
     names = {**_SINGLE, **_TWO}
     lines: Sequence[Sequence[Cell]] = [
         [Cell(say(names[kind]) if kind in names else plain(kind), head=True), Cell(plain(kind)),
-         Cell(unit_name(m.unit)), Cell(plain(say(m.definition))), Cell(plain(say(m.source)))]
+         Cell(unit_name(m.unit)), Cell(defined(m.definition)), Cell(plain(say(m.source)))]
         for kind, m in result.spec.aggregates.items()
     ]  # fmt: skip
     columns = (

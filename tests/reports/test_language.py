@@ -12,7 +12,9 @@ import pytest
 
 import reports
 from audit.notes import NOTES, WARNING_CODES
+from reports.definitions import pattern
 from reports.language import LANGUAGES, catalogue_of, say, speaking, spoken
+from tests.reports.definitions import definitions, sources, units
 
 SOURCE = Path(reports.__file__).parent
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -39,6 +41,10 @@ def sentences() -> Iterator[tuple[str, str]]:
 
     for words in (*NOTES.values(), *WARNING_CODES.values()):
         yield words, "audit/notes.py"
+    for words in map(pattern, definitions()):
+        yield words, "a definition in audit/"
+    for words in (*sources(), *units()):
+        yield words, "a unit, scale or source in audit/"
 
 
 def places(sentence: str) -> set[str | None]:
