@@ -197,7 +197,23 @@ class Facts:
     facts: tuple[tuple[str, str], ...]
 
 
-Block = Table | Figure | Notice | Prose | Answer | Listed | Heading | Tiles | Cards | Facts
+@dataclass(frozen=True)
+class Face:
+    """One small picture (``source`` is a data URI) and what is said about it."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Single faces side by side."""
+
+    kind: ClassVar[str] = "faces"
+    faces: tuple[Face, ...]
+
+
+Block = Table | Figure | Notice | Prose | Answer | Listed | Heading | Tiles | Cards | Facts | Faces
 
 
 @dataclass(frozen=True)

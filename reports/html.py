@@ -46,7 +46,7 @@ ROLES = {
 class Page:
     """What a page says: its headings, its sections, and the record that it is made from.
 
-    ``file`` is the name under which the record is saved.
+    ``file`` is the name under which the record is saved; ``faces`` says that people are shown.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class Page:
     record: Record
     file: str
     simulated: bool = False
+    faces: bool = False
 
     @property
     def title(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from audit.errors import InputError
 from audit.files import write_text
 from audit.result import AuditResult
 from reports.card import model_card
-from reports.html import Plotly, html_of, plotly_file
+from reports.html import Page, Plotly, html_of, plotly_file
 from reports.kinds import Kind
 from reports.language import Language, speaking
 from reports.markdown import markdown
@@ -31,6 +31,7 @@ def write_formats(
     formats: Sequence[str],
     plotly: Plotly,
     language: Language = "en",
+    shown: Callable[[Page], Page] = lambda page: page,
 ) -> list[Path]:
     """Write a record beside ``target``, an HTML file's name, and say what was written.
 
@@ -49,6 +50,8 @@ def write_formats(
         See :func:`reports.html.html_of`.
     language : {"en", "zh"}
         Of pages, Markdown and model card; tables keep the names of the record.
+    shown : callable, optional
+        What becomes of the page before it is written as HTML or PDF, such as added faces.
 
     Raises
     ------
@@ -63,13 +66,14 @@ def write_formats(
     if "card" in formats and not is_model:
         raise InputError("--format card: is made from the audit of a model; leave card out")
     with speaking(language):
-        return _written(kind, record, source, target, formats, plotly)
+        page = kind.page(record)
+        return _written(kind, record, page, shown(page), source, target, formats, plotly)
 
 
 def _written(
-    kind: Kind, record: Any, source: Path, target: Path, formats: Sequence[str], plotly: Plotly
-) -> list[Path]:
-    page = kind.page(record)
+    kind: Kind, record: Any, page: Page, full: Page, source: Path, target: Path,
+    formats: Sequence[str], plotly: Plotly,
+) -> list[Path]:  # fmt: skip
     done: list[Path] = []
 
     def put(ending: str, text: str) -> None:
@@ -82,7 +86,7 @@ def _written(
             name, library = plotly_file()
             write_text(target.parent / name, library)
         link = quote(os.path.relpath(source, target.parent)) if plotly == "directory" else None
-        write_text(target, html_of(page, plotly, link))
+        write_text(target, html_of(full, plotly, link))
         done.append(target)
     if "md" in formats:
         put(".md", markdown(page))
@@ -92,6 +96,6 @@ def _written(
     if "card" in formats:
         put(".card.md", model_card(record))
     if "pdf" in formats:
-        write_pdf(html_of(page), target.with_suffix(".pdf"))
+        write_pdf(html_of(full), target.with_suffix(".pdf"))
         done.append(target.with_suffix(".pdf"))
     return done

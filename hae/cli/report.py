@@ -33,8 +33,28 @@ def report(
         Literal["en", "zh"], typer.Option(help="Of the page: English or Simplified Chinese.")
     ] = "en",
     publish_min: PublishMin = None,
+    faces: Annotated[
+        int, typer.Option(min=0, max=100, metavar="N", help="Add the N largest errors as pictures.")
+    ] = 0,
+    predictions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For --faces: the table of the audit.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME:ROOT", help="For --faces: where the images are.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="For --faces: part of the data set.")] = None,
+    faces_consent: Annotated[
+        bool, typer.Option("--faces-consent", help="You state that the people agreed to be shown.")
+    ] = False,
+    faces_plain: Annotated[
+        bool, typer.Option("--faces-plain", help="Not blurred: they agreed to be recognised, too.")
+    ] = False,
 ) -> None:
-    """Render any record again, for publication if asked."""
+    """Render any record again, for publication if asked.
+
+    Pages hold no face unless --faces asks for the largest errors, for which the people must have
+    agreed (--faces-consent); they are small and blurred, under a banner.
+    """
     from audit.errors import InputError
     from audit.publish import suppress
     from audit.result import AuditResult
@@ -52,6 +72,13 @@ def report(
         if not isinstance(found, AuditResult):
             raise InputError(f"--publish-min: is for audits; {record.name} is a {kind.name}")
         found = suppress(found, publish_min)
+    shown = None
+    if faces:
+        from hae.cli.shown import shown_faces
+
+        shown = shown_faces(found, faces, predictions, data, split,
+                            consent=faces_consent, plain=faces_plain)  # fmt: skip
     formats = [part.strip() for part in format_.split(",") if part.strip()]
-    for path in write_formats(kind, found, record, target, formats, plotly, language):
+    extra = {} if shown is None else {"shown": shown}
+    for path in write_formats(kind, found, record, target, formats, plotly, language, **extra):
         typer.echo(str(path))
