@@ -31,6 +31,7 @@ METRIC_TITLES = {
     "accuracy": english("accuracy"),
     "balanced_accuracy": english("balanced accuracy"),
     "macro_f1": english("macro F1"),
+    "share": english("share"),
     "representation_ratio": english("share over that in the reference"),
 }
 

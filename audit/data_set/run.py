@@ -40,6 +40,9 @@ from audit.result import AttributeSpec, AuditResult, RunInfo, Spec
 from audit.rows import Concern, CurveRow, FairnessRow, MetricRow
 from audit.verdict import MIN_EFFECTIVE
 
+UNITS = "persons"
+FAMILIES = "none: each p stands alone"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -153,11 +156,11 @@ def _spec(prepared: Prepared, n_unknown: Mapping[str, int], found: Found) -> Spe
         },
         combinations=[list(names) for names in prepared.every],
         unit_of_resampling="person" if prepared.faces.has_people else "face",
-        units="persons",
+        units=UNITS,
         estimand="image",
         n_boot=prepared.options.n_boot,
         min_n=1,
-        families="none: each p stands alone",
+        families=FAMILIES,
         age_bands=[band[0] for band in bands_from_edges(edges)] if edges else None,
         metrics=specs_of(row.metric for row in found.metrics),
         fairness=statistic_specs((row.metric for row in found.fairness), prepared.labels),

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from audit.comparison import Comparison
-from audit.notes import NOTES
 from audit.result import Spec
-from reports.blocks import Block, Cell, Facts, Prose, Section, Table, table
+from reports.blocks import Block, Cell, Facts, Prose, Section, table
 from reports.compared.words import level_words
-from reports.definitions import defined
 from reports.format import (
-    amount,
-    combination_label,
     commas,
     count,
     note_codes,
-    persons,
     plain,
     semicolons,
 )
 from reports.language import english, say
-from reports.sections.methods import definitions
+from reports.sections.methods import (
+    ESTIMANDS,
+    combinations_words,
+    definitions,
+    margins_words,
+    resampled,
+    table_of_notes,
+)
 from reports.words import SOURCES
 
 _READING = (
@@ -50,7 +52,6 @@ ADJUST = {
     "bh": english("Benjamini-Hochberg"),
 }
 MISSING = {"both": english("both"), "worst": english("worst")}
-ESTIMANDS = {"image": english("a random image"), "subject": english("a random subject")}
 
 
 def build(result: Comparison) -> Section:
@@ -73,21 +74,6 @@ def build(result: Comparison) -> Section:
     return Section("methods", say("Methods"), tuple(blocks))
 
 
-def table_of_notes(codes: Iterable[str]) -> Table:
-    """The notes of the rows in words."""
-    notes = [[Cell(code, head=True), Cell(say(NOTES[code]))] for code in sorted(codes)]
-    return table("notes", say("Notes that occur"), (say("note"), say("means")), notes)
-
-
-def margins_words(spec: Spec) -> str:
-    """The stated margins of a record's metrics, or that there is none."""
-    margins = [
-        say("{name}: {text}", name=plain(name), text=f"±{amount(value, spec.metrics[name].unit)}")
-        for name, value in spec.margins.items()
-    ]
-    return semicolons(margins) or say("none was stated")
-
-
 def labels_words(spec: Spec) -> str:
     """Who assigned the labels of a record's groups."""
     sources = [
@@ -100,16 +86,6 @@ def labels_words(spec: Spec) -> str:
 def adjustment_words(spec: Spec) -> str:
     """How tests are corrected for their number."""
     return say(ADJUST[spec.adjust]) if spec.adjust else say("none")
-
-
-def combinations_words(spec: Spec) -> str:
-    """The attribute combinations, or that there is none."""
-    return semicolons(map(combination_label, spec.combinations)) or say("none")
-
-
-def resampled(spec: Spec) -> str:
-    """The unit of resampling, and what it is."""
-    return say("{name}: {text}", name=say(spec.unit_of_resampling), text=defined(spec.units))
 
 
 def named_words(found: Mapping[str, Sequence[str]]) -> str:
@@ -138,8 +114,8 @@ def _choices(result: Comparison) -> tuple[tuple[str, str], ...]:
         (say("unit of resampling"), resampled(spec)),
         (say("estimand"), say(ESTIMANDS[spec.estimand])),
         (say("intervals"), replicates),
-        (say("smallest group tested"), persons(spec.min_n)),
-        (say("margins"), margins_words(spec)),
+        (say("smallest group tested"), say("{n} persons", n=count(spec.min_n))),
+        (say("margins"), margins_words(spec) or say("none was stated")),
         (say("adjustment"), adjustment_words(spec)),
         (say("combinations"), combinations_words(spec)),
         (say("group labels"), labels_words(spec)),

@@ -8,7 +8,6 @@ from audit.comparison import Comparison, GapChange, PairedRow
 from reports.blocks import Cell, Table, table
 from reports.compared.lookup import better, short, unit
 from reports.compared.words import (
-    KINDS,
     change_words,
     from_to,
     gap_sides,
@@ -20,6 +19,7 @@ from reports.compared.words import (
 from reports.figures import Mark
 from reports.format import bracketed, count, number, p_value, plain
 from reports.language import say
+from reports.sections.gaps import KINDS
 from reports.words import mark_of
 
 MAX_ROWS = 400

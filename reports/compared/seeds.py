@@ -6,7 +6,6 @@ from audit.comparison import Comparison, SeedRow
 from reports.blocks import Block, Cell, Prose, Section, Table, table
 from reports.compared.lookup import headline, unit
 from reports.compared.rows import more_rows
-from reports.compared.words import KINDS
 from reports.format import (
     bracketed,
     count,
@@ -18,6 +17,7 @@ from reports.format import (
     plain,
 )
 from reports.language import english, say
+from reports.sections.gaps import KINDS
 from reports.words import mark_of
 
 MAX_ROWS = 300

@@ -25,13 +25,6 @@ DIRECTIONS = {
     "zero": english("nearest to 0 is best"),
     "none": english("no direction is better"),
 }
-KINDS = {
-    "value": english("value"),
-    "difference": english("difference"),
-    "vs_rest": english("vs rest"),
-    "worst_minus_best": english("worst minus best"),
-    "max_minus_min": english("max minus min"),
-}
 _VERDICTS = {
     "a better": english("worse"),
     "b better": english("better"),

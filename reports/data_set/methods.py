@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
-from reports.compared.methods import combinations_words
 from reports.definitions import defined
-from reports.format import count, plain, unit_name
+from reports.format import plain, unit_name
 from reports.language import english, say
-from reports.sections.methods import definitions, notes_table
-from reports.words import level_words
+from reports.sections.methods import (
+    BETTER,
+    UNITS,
+    combinations_words,
+    definitions,
+    intervals_words,
+    notes_table,
+)
 
 _READING = (
     english(
@@ -31,12 +36,8 @@ def build(result: AuditResult) -> Section:
     spec = result.spec
     edges = ", ".join(f"{edge:g}" for edge in spec.age_bands) if spec.age_bands else ""
     facts = (
-        (say("unit of resampling"), say(spec.unit_of_resampling)),
-        (
-            say("intervals"),
-            say("{level}; bootstrap replicates: {n}", level=level_words(result),
-                n=count(spec.n_boot)),
-        ),
+        (say("unit of resampling"), say(UNITS[spec.unit_of_resampling])),
+        (say("intervals"), intervals_words(result)),
         (say("combinations"), combinations_words(spec)),
         (say("age bands begin at"), edges or say("those of the data, or decades")),
         (say("families of tests"), defined(spec.families)),
@@ -49,7 +50,7 @@ def build(result: AuditResult) -> Section:
                 Cell(plain(say("{definition}. Source: {source}.", definition=defined(m.definition),
                                source=say(m.source)))),
                 Cell(unit_name(m.unit)),
-                Cell(say(m.better)),
+                Cell(say(BETTER[m.better])),
                 Cell(plain(say(m.interval))),
             ]
             for name, m in spec.fairness.items()

@@ -1,4 +1,4 @@
-"""A gate as Markdown, for a comment on a pull request."""
+"""A gate as Markdown, for a comment on a pull request; in English, as all files of a gate are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finding of a gate in one line."""
+"""A finding of a gate in one line, always in English: it is for logs and tools, not for a page."""
 
 from __future__ import annotations
 

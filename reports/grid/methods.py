@@ -5,20 +5,22 @@ from __future__ import annotations
 from audit.generality.record import Generality
 from reports.blocks import Block, Cell, Facts, Prose, Section, table
 from reports.compared.methods import (
-    ESTIMANDS,
     adjustment_words,
-    combinations_words,
     labels_words,
-    margins_words,
     named_words,
-    resampled,
-    table_of_notes,
     versions_words,
 )
 from reports.definitions import defined
-from reports.format import count, note_codes, persons, plain
+from reports.format import count, note_codes, plain
 from reports.language import english, say
-from reports.sections.methods import definitions
+from reports.sections.methods import (
+    ESTIMANDS,
+    combinations_words,
+    definitions,
+    margins_words,
+    resampled,
+    table_of_notes,
+)
 
 _READING = (
     english(
@@ -76,8 +78,8 @@ def _choices(result: Generality) -> tuple[tuple[str, str], ...]:
         (say("unit of resampling"), resampled(spec)),
         (say("estimand"), say(ESTIMANDS[spec.estimand])),
         (say("intervals"), replicates),
-        (say("smallest group tested"), persons(spec.min_n)),
-        (say("margins"), margins_words(spec)),
+        (say("smallest group tested"), say("{n} persons", n=count(spec.min_n))),
+        (say("margins"), margins_words(spec) or say("none was stated")),
         (say("adjustment"), adjustment_words(spec)),
         (say("families"), defined(spec.families)),
         (say("combinations"), combinations_words(spec)),

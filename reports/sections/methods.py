@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from audit.notes import NOTES
 from audit.policy import PolicyInfo
@@ -21,7 +22,6 @@ from reports.format import (
     unit_name,
 )
 from reports.language import english, say
-from reports.lookup import unit
 from reports.words import level_words
 
 _READING = (
@@ -37,9 +37,9 @@ _READING = (
         "difference."
     ),
 )
-_UNITS = {"person": english("person"), "face": english("face")}
-_ESTIMANDS = {"image": english("a random image"), "subject": english("a random subject")}
-_BETTER = {
+UNITS = {"person": english("person"), "face": english("face")}
+ESTIMANDS = {"image": english("a random image"), "subject": english("a random subject")}
+BETTER = {
     "lower": english("lower"),
     "higher": english("higher"),
     "zero": english("zero"),
@@ -69,7 +69,7 @@ def definitions(spec: Spec) -> Table:
     rows = [
         [
             Cell(plain(name), head=True), Cell(defined(m.definition)), Cell(unit_name(m.unit)),
-            Cell(say(_BETTER[m.better])), Cell(plain(say(m.scale))), Cell(plain(say(m.interval))),
+            Cell(say(BETTER[m.better])), Cell(plain(say(m.scale))), Cell(plain(say(m.interval))),
             Cell(plain(say(m.source))),
         ]
         for name, m in spec.metrics.items()
@@ -83,21 +83,14 @@ def definitions(spec: Spec) -> Table:
 
 def _choices(result: AuditResult) -> tuple[tuple[str, str], ...]:
     spec = result.spec
-    margins = [
-        say("{name}: {text}", name=plain(name), text=f"±{amount(value, unit(result, name))}")
-        for name, value in spec.margins.items()
-    ]
-    resampled = say(
-        "{name}: {text}", name=say(_UNITS[spec.unit_of_resampling]), text=defined(spec.units)
-    )
     facts = [
-        (say("unit of resampling"), resampled),
-        (say("estimand"), say(_ESTIMANDS[spec.estimand])),
+        (say("unit of resampling"), resampled(spec)),
+        (say("estimand"), say(ESTIMANDS[spec.estimand])),
         (say("intervals"), intervals_words(result)),
         (say("smallest group tested"), say("{n} persons", n=count(spec.min_n))),
-        (say("margins"), semicolons(margins) or _no_margin(result)),
+        (say("margins"), margins_words(spec) or _no_margin(result)),
         (say("families of tests"), defined(spec.families)),
-        (say("combinations"), combinations_words(result)),
+        (say("combinations"), combinations_words(spec)),
     ]
     if spec.policy:
         facts.append((say("policy"), _policy(spec.policy)))
@@ -129,9 +122,28 @@ def intervals_words(result: AuditResult) -> str:
     )  # fmt: skip
 
 
-def combinations_words(result: AuditResult) -> str:
+def resampled(spec: Spec) -> str:
+    """The unit of resampling, and what it is."""
+    unit = say(UNITS[spec.unit_of_resampling])
+    return say("{name}: {text}", name=unit, text=defined(spec.units))
+
+
+def margins_words(spec: Spec) -> str:
+    """The stated margins, or nothing."""
+    return semicolons(
+        say("{name}: {text}", name=plain(name), text=f"±{amount(value, _unit(spec, name))}")
+        for name, value in spec.margins.items()
+    )
+
+
+def _unit(spec: Spec, metric: str) -> str:
+    found = spec.metrics.get(metric)
+    return found.unit if found else ""
+
+
+def combinations_words(spec: Spec) -> str:
     """By what the groups are made."""
-    return semicolons(map(combination_label, result.spec.combinations)) or say("none")
+    return semicolons(map(combination_label, spec.combinations)) or say("none")
 
 
 def _no_margin(result: AuditResult) -> str:
@@ -167,7 +179,10 @@ def notes_table(result: AuditResult) -> Table | None:
     """The notes of the rows in words."""
     notes = [row.note for row in (*result.metrics, *result.gaps, *result.fairness, *result.slices)]
     codes = {code for note in notes for code in note_codes(note)}
+    return table_of_notes(codes) if codes else None
+
+
+def table_of_notes(codes: Iterable[str]) -> Table:
+    """Notes in words."""
     rows = [[Cell(code, head=True), Cell(say(NOTES[code]))] for code in sorted(codes)]
-    if not rows:
-        return None
     return table("notes", say("Notes that occur"), (say("note"), say("means")), rows)

@@ -11,6 +11,9 @@ from string import Formatter
 import pytest
 
 import reports
+from audit import comparison
+from audit.data_set import run
+from audit.generality import record
 from audit.notes import NOTES, WARNING_CODES
 from reports.definitions import pattern
 from reports.language import LANGUAGES, catalogue_of, say, speaking, spoken
@@ -45,6 +48,8 @@ def sentences() -> Iterator[tuple[str, str]]:
         yield words, "a definition in audit/"
     for words in (*sources(), *units()):
         yield words, "a unit, scale or source in audit/"
+    for words in (comparison.SCOPE, record.SCOPE, run.FAMILIES, run.UNITS):
+        yield words, "what a record holds for"
 
 
 def places(sentence: str) -> set[str | None]:

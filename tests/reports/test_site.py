@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -141,6 +142,71 @@ def test_names_stay_text_on_every_page(tmp_path: Path) -> None:
     ElementTree.fromstring((tmp_path / "out" / "feed.xml").read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site in Chinese of two releases and a broken record, which the second call adds to."""
+    place = tmp_path_factory.mktemp("chinese")
+    (place / "cut").mkdir()
+    (place / "cut" / "audit.json").write_text("{", encoding="utf-8")
+    publish([run(place, "v1", 1)], place / "out", date="2026-01-02", language="zh")
+    publish([run(place, "v2", 2), place / "cut"], place / "out", date="2026-01-03")
+    return place / "out"
+
+
+def test_a_site_keeps_its_language_in_all_that_it_says(chinese: Path) -> None:
+    site = Site.read(chinese)
+    assert site.language == "zh"
+    pages = list(chinese.rglob("*.html"))
+    assert len(pages) == 4
+    for page in pages:
+        assert '<html lang="zh-Hans">' in page.read_text(encoding="utf-8"), page
+    index = (chinese / "index.html").read_text(encoding="utf-8")
+    for words in (
+        "人脸模型的审计",
+        "记录，最新在前",
+        "所有人",
+        "未发布",
+        "2 个版本",
+        "<h1>审计</h1>",
+    ):
+        assert words in index, words
+    for words in ("Audits of face models", "everyone", "no verdict", "Not published", ">release"):
+        assert words not in index, words
+    assert "is no complete JSON" in index  # errors stay as they are told on the command line
+    trend = next((chinese / "trends").iterdir()).read_text(encoding="utf-8")
+    for words in ("各版本的趋势", "按 gender 划分的最大差距", "各版本的平均绝对误差"):
+        assert words in trend, words
+    for entry in site.entries:
+        assert re.search("[\u4e00-\u9fff]", entry.answer), entry.answer
+        assert entry.answer in index
+
+
+def test_a_feed_states_its_language(chinese: Path, done: Published) -> None:
+    lang = "{http://www.w3.org/XML/1998/namespace}lang"
+    feed = ElementTree.fromstring((chinese / "feed.xml").read_text(encoding="utf-8"))
+    assert feed.get(lang) == "zh-Hans"
+    assert feed.findtext(f"{ATOM}title") == "审计"
+    titles = [entry.findtext(f"{ATOM}title") for entry in feed.findall(f"{ATOM}entry")]
+    assert titles == [f"net，数据 {SMALL.run.data}（审计，{name}）" for name in ("v2", "v1")]
+    assert ElementTree.fromstring(atom(done.site)).get(lang) == "en"
+
+
+def test_a_site_that_changes_its_language_keeps_its_old_pages(
+    done: Published, place: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "out"
+    shutil.copytree(place / "out", site)
+    again = publish([run(tmp_path, "v4", 4)], site, date="2026-02-01", language="zh")
+    for entry in done.site.entries:
+        kept = (site / "pages" / f"{entry.id}.html").read_bytes()
+        assert kept == (place / "out" / "pages" / f"{entry.id}.html").read_bytes()
+    made = (site / "pages" / f"{again.added[0].id}.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in made
+    assert '<html lang="zh-Hans">' in (site / "index.html").read_text(encoding="utf-8")
+    write_site(Site.read(site), site)
+    assert '<html lang="zh-Hans">' in (site / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_site_of_another_version_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "site.json").write_text('{"schema": "hae-audit/site/9"}', encoding="utf-8")
     with pytest.raises(InputError, match="use the hae-audit version that wrote it"):
@@ -150,7 +216,7 @@ def test_a_site_of_another_version_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_view_is_local_and_follows_changed_records(tmp_path: Path) -> None:
     run(tmp_path, "r", 1, "first net")
-    with serve(tmp_path, 0) as server:
+    with serve(tmp_path, 0, "zh") as server:
         host, port = server.server_address[:2]
         assert host == "127.0.0.1"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -163,11 +229,14 @@ def test_the_view_is_local_and_follows_changed_records(tmp_path: Path) -> None:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return str(answer.read().decode())
 
-        assert "first net" in index()
+        shown = index()
+        assert "first net" in shown
+        assert '<html lang="zh-Hans">' in shown
         run(tmp_path, "r", 2, "second network")
         changed = index()
         assert "second network" in changed
         assert "first net<" not in changed
+        assert '<html lang="zh-Hans">' in changed
         with pytest.raises(urllib.error.HTTPError, match="403"):
             index("evil.example")
         server.shutdown()
