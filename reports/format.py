@@ -56,11 +56,9 @@ def count(n: int | float | None) -> str:
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"
 
 
-def plural(n: int | None, one: str, many: str | None = None) -> str:
+def plural(n: int | None, one: str, many: str) -> str:
     """``plural(2, english("{n} slice"), english("{n} slices"))`` is ``2 slices``."""
-    if "{n}" in one:
-        return say(one if n == 1 else many or one, n=count(n))
-    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+    return say(one if n == 1 else many, n=count(n))
 
 
 def faces(n: int | None) -> str:

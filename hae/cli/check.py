@@ -125,7 +125,7 @@ def _counts(title: str, counts: list[Count]) -> Table:
 
 def _lines(found: DataCheck) -> list[str]:
     """The rest of what was counted, in lines."""
-    from reports.format import plural
+    from reports.format import faces, plural
 
     lines = []
     if found.youngest is not None:
@@ -143,10 +143,12 @@ def _lines(found: DataCheck) -> list[str]:
             f"images: {images.read:,} read, {sum(images.unreadable.values()):,} unreadable"
         )
         lines += [f"  {n:,} x {why}" for why, n in list(images.unreadable.items())[:8]]
+        same = plural(images.same_bytes, "{n} file", "{n} files")
+        pairs = plural(images.pairs, "{n} pair", "{n} pairs")
+        groups = plural(images.groups, "{n} group", "{n} groups")
         lines.append(
-            f"copies: {plural(images.same_bytes, 'file')} byte for byte; near-duplicates: "
-            f"{plural(images.pairs, 'pair')}, {plural(images.groups, 'group')} of "
-            f"{plural(images.faces, 'face')}"
+            f"copies: {same} byte for byte; near-duplicates: {pairs}, {groups} of "
+            f"{faces(images.faces)}"
         )
     return lines + [str(leak) for leak in found.leaks]
 
@@ -157,7 +159,6 @@ def _print_end(console: Console, found: DataCheck) -> None:
     from reports.format import plural
 
     n = Counter(one.severity for one in found.findings)
-    console.print(
-        f"{n['serious']} serious, {plural(n['warning'], 'warning')}, {plural(n['info'], 'note')}; "
-        "these are findings, no errors"
-    )
+    warnings = plural(n["warning"], "{n} warning", "{n} warnings")
+    notes = plural(n["info"], "{n} note", "{n} notes")
+    console.print(f"{n['serious']} serious, {warnings}, {notes}; these are findings, no errors")

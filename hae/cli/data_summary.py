@@ -21,7 +21,7 @@ from reports.data_set.lookup import (
     share_of,
     statistic,
 )
-from reports.format import combination_label, group_label, number, plural
+from reports.format import combination_label, faces, group_label, number, people
 
 FILES = ("audit.json", "report.html")
 OVER_ALL = ("evenness", "tv_reference", "drift_tv")
@@ -51,10 +51,10 @@ def print_data(result: AuditResult, out: Path) -> None:
     """Print who is least and most in the data, what the labels tell, and what to beware of."""
     console = Console(highlight=False)
     whole = everyone(result, "share")
-    people = result.spec.unit_of_resampling == "person"
-    who = f" of {plural(whole.n_subjects, 'person', 'people')}" if whole and people else ""
-    faces = plural(whole.n, "face") if whole else "no faces"
-    console.print(f"[bold]{escape(result.run.model)}[/]: {faces}{who}")
+    who = faces(whole.n) if whole else "no faces"
+    if whole and result.spec.unit_of_resampling == "person":
+        who += f" of {people(whole.n_subjects)}"
+    console.print(f"[bold]{escape(result.run.model)}[/]: {who}")
     if result.spec.combinations:
         console.print(_table(result))
     for line in _lines(result):

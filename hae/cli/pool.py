@@ -71,7 +71,9 @@ def _said(tested: Sequence[str], folds: int, everyone: pd.Series | None) -> str:
 
     times = Counter(tested)
     often = Counter(times.values())
-    said = f"{plural(len(tested), 'row')} of {plural(folds, 'fold')}"
+    said = (
+        f"{plural(len(tested), '{n} row', '{n} rows')} of {plural(folds, '{n} fold', '{n} folds')}"
+    )
     if set(often) == {1}:
         said += "; each face in it was tested once"
     else:

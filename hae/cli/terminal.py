@@ -17,9 +17,10 @@ from reports.format import (
     METRIC_TITLES,
     count,
     estimate,
+    faces,
     note_words,
     number,
-    plural,
+    people,
     row_estimate,
     unit_word,
 )
@@ -58,12 +59,11 @@ def _overall(result: AuditResult) -> str:
         return "no metric has a value; see the notes in the report"
     measure = unit(result, row.metric)
     value = estimate(row.value, row.low, row.high, measure, unit_word(measure))
-    people = result.spec.unit_of_resampling == "person"
-    faces = plural(row.n, "face")
-    if people:
-        faces += f" of {plural(row.n_subjects, 'person', 'people')}"
+    who = faces(row.n)
+    if result.spec.unit_of_resampling == "person":
+        who += f" of {people(row.n_subjects)}"
     failed = f"{row.n_failed:,} failed" if row.n_failed else "none failed"
-    counts = [faces, failed]
+    counts = [who, failed]
     if row.n_unlabelled:
         counts.append(f"{row.n_unlabelled:,} without truth")
     title = METRIC_TITLES.get(row.metric, row.metric)

@@ -115,10 +115,11 @@ def _sure_lines(result: Comparison) -> list[str]:
     tested = {
         (r.run_b, r.family) for r in (*result.paired, *result.gaps) if r.p_adjusted is not None
     }
-    families = plural(len(tested), "family of tests", "families of tests")
+    families = plural(len(tested), "{n} family of tests", "{n} families of tests")
     if not sure:
         return [f"no difference holds for its family ({families})"]
-    lines = [f"{plural(len(sure), 'difference')} hold for their family ({families}); the surest:"]
+    shown = plural(len(sure), "{n} difference", "{n} differences")
+    lines = [f"{shown} hold for their family ({families}); the surest:"]
     for row in sure[:MOST]:
         place = f"gap {gap_sides(result, row)}" if isinstance(row, GapChange) else where(row)
         words = f"{from_to(result, row)}, {change_words(result, row, word=False)}"

@@ -95,4 +95,4 @@ def conclusion(result: GateResult) -> str:
     parts = [f"{counts[name]} {word}" for name, word in words.items() if counts.get(name)]
     outcome = "passed" if result.passed else "failed"
     told = f": {', '.join(parts)}" if parts else ""
-    return f"gate {outcome}: {plural(n, 'finding')}{told}"
+    return f"gate {outcome}: {plural(n, '{n} finding', '{n} findings')}{told}"
