@@ -20,7 +20,7 @@ from audit.units import group_sums
 from audit.where import region_columns
 
 GROUPS = {"a": 40, "b": 60, "c": 90}
-WORLDS = 120
+WORLDS = 100
 NAME = "where_gradcam"
 MEAN = np.array([1, 4, 4, 3, 1.5, 1.5, 3, 1, 6]) / 25
 
@@ -45,7 +45,7 @@ def world(seed: int, shift: float = 0.0) -> list[Gap]:
     layout = plan_layout(plan)
     columns = layout.columns(NAME, f"{NAME}_w", "n", "w")
     setting = Setting(
-        where_metrics([NAME]), {}, layout, columns, 199, seed, 30, all_pairs=False, adjust="max_t"
+        where_metrics([NAME]), {}, layout, columns, 99, seed, 30, all_pairs=False, adjust="max_t"
     )
     found = collect_table([table], ("group",), None, bands, "image", 1000, plan)
     item = grouping(found.sums.cells, found.attributes, ("group",), found.order)
@@ -62,9 +62,9 @@ def rejected(gaps: list[Gap], kind: str) -> set[tuple[str | None, str]]:
 
 
 def test_no_difference_is_called_where_none_was_planted() -> None:
-    """120 worlds, two families each: at most 5 % false alarms and 3 standard errors, 13 worlds.
+    """100 worlds, two families each: at most 5 % false alarms and 3 standard errors, 11 worlds.
 
-    The standard error of a rate of 0.05 over 120 worlds is 0.0199.
+    The standard error of a rate of 0.05 over 100 worlds is 0.0218.
     """
     alarms = {"vs_rest": 0, "difference": 0}
     for seed in range(WORLDS):
@@ -76,6 +76,6 @@ def test_no_difference_is_called_where_none_was_planted() -> None:
 
 
 def test_what_was_planted_is_found_there() -> None:
-    """A share of 0.1 moved to the chin of one group: found in 19 of 20 worlds or more."""
-    worlds = [rejected(world(1000 + seed, shift=0.1), "vs_rest") for seed in range(20)]
-    assert sum(("chin", "{'group': 'c'}") in found for found in worlds) >= 19
+    """A share of 0.1 moved to the chin of one group: found in 9 of 10 worlds or more."""
+    worlds = [rejected(world(1000 + seed, shift=0.1), "vs_rest") for seed in range(10)]
+    assert sum(("chin", "{'group': 'c'}") in found for found in worlds) >= 9
