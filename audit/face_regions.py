@@ -1,9 +1,8 @@
-"""The canonical face: its regions, as boxes in shares of an aligned crop, defined here alone.
+"""The canonical face: its regions, as boxes in shares of its side, defined here alone.
 
-The boxes fit faces that fill their crop as in aligned data sets: eyes at about 0.4 and mouth at
-0.73 of the height, the face upright and centred. Left and right are the viewer's: the left eye is
-the one on the left of the picture, the person's right. What no box holds (hair, ears, jaw line,
-neck, background) is ``outside``.
+It is upright and centred, its eyes at 0.40 and its mouth at 0.73 of its height. Left and right are
+the viewer's: the left eye is the one on the left of the picture, the person's right. What no box
+holds (hair, ears, jaw line, neck, background) is ``outside``.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ BOXES: dict[str, Box] = {
     "mouth": (0.30, 0.64, 0.70, 0.82),
     "chin": (0.30, 0.82, 0.70, 0.97),
 }
+EYES, MOUTH = 0.40, 0.73
+"""Heights of the middle of the eyes and of the mouth."""
 OUTSIDE = "outside"
 REGIONS = (*BOXES, OUTSIDE)
 SIDE = 7

@@ -99,6 +99,7 @@ WARNING_CODES: dict[str, str] = {
     "beyond_centres": "some true ages lie beyond the ages that the model can predict",
     "gate_outside_data": "nobody is known to be on one side of a legal age",
     "gate_straddled": "some age bands lie across a legal age; left out of its gates",
+    "face_lines": "for which place of the face in its crop it is told where the model looks",
     "failure_gap": "failure rates differ between groups by more than 1 point",
     "faces_absent": "a run's table does not hold some faces; they count as failures",
     "failures": "some faces were not processed",

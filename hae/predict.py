@@ -151,6 +151,7 @@ def _fingerprint(
             "keep_probabilities": keep_probabilities,
             "part": PART,
             "columns": score_columns(predictor, keep_probabilities=keep_probabilities),
+            "face": repr(getattr(predictor, "face", None)),  # where a look was told for
         },
     }
 

@@ -91,6 +91,10 @@ def evaluate(
     where: Annotated[
         bool, Option("--where", help="Where a MODEL looks on the face, by group; needs captum.")
     ] = False,
+    face_lines: Annotated[
+        str | None,
+        Option(metavar="EYES,MOUTH", help="With --where: their heights in the crop: 0.4,0.73."),
+    ] = None,
     min_n: MinN = 30,
     max_cells: MaxCells = 20_000,
     publish_min: PublishMin = None,
@@ -154,5 +158,8 @@ def evaluate(
         publish_min=publish_min,
     )
     command = ctx.obj if isinstance(ctx.obj, str) else None
-    jobs = plan(models or [], data, split, predictions or [], table, out, where=where)
+    lines = numbers(face_lines, "--face-lines")
+    jobs = plan(
+        models or [], data, split, predictions or [], table, out, where=where, face_lines=lines
+    )
     raise typer.Exit(run_all(jobs, table, options, command, as_json=json))

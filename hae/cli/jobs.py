@@ -76,6 +76,7 @@ class Job:
     split: str | None = None
     table: Path | None = None
     where: bool = False
+    face_lines: tuple[float, float] | None = None
 
 
 def plan(
@@ -87,6 +88,7 @@ def plan(
     out: Path | None,
     *,
     where: bool = False,
+    face_lines: Sequence[float] | None = None,
 ) -> list[Job]:
     """Decide what is to be done, before anything is read.
 
@@ -113,7 +115,20 @@ def plan(
     else:
         model, faces = EXAMPLES[options.task or "age"]
         jobs = [Job(model.removeprefix("zoo:"), Path(), model=model, data=faces)]
-    return [_placed(replace(job, where=where), out, alone=len(jobs) == 1) for job in jobs]
+    lines = _lines(face_lines, where=where)
+    jobs = [replace(job, where=where, face_lines=lines) for job in jobs]
+    return [_placed(job, out, alone=len(jobs) == 1) for job in jobs]
+
+
+def _lines(given: Sequence[float] | None, *, where: bool) -> tuple[float, float] | None:
+    if given is None:
+        return None
+    if not where or len(given) != 2:
+        raise InputError(
+            f"--face-lines {','.join(f'{y:g}' for y in given)}: must be two heights, EYES,MOUTH, "
+            "and goes with --where"
+        )
+    return given[0], given[1]
 
 
 def _check(

@@ -157,6 +157,7 @@ def _of_model(
     from hae.cli.progress import run_with_bar
     from hae.data.readers import read_data
     from hae.parts import parts_of
+    from hae.where.face import face_concern
     from hae.where.predictor import predictor_with_where
 
     assert job.model is not None
@@ -176,15 +177,18 @@ def _of_model(
     for name in sorted(used):
         attribute(truth, name, options.age_bands)
     known = {name: source for name, source in manifest.sources.items() if name in used}
+    looking = predictor_with_where(predictor, manifest, job.face_lines) if job.where else None
     frame = run_with_bar(
         manifest,
-        predictor_with_where(predictor, manifest) if job.where else predictor,
+        looking or predictor,
         parts_of(job.out / "predictions.parquet"),
         keep_probabilities=task == "age",
     )
     predictions = predictions_from_frame(frame, task=task, place=manifest.label)
     # what leaks is told by the table itself, now and when it is read again
     told = [row for row in concerns_of(manifest, predictor) if row.code != "leaky_split"]
+    if looking is not None:
+        told.append(face_concern(manifest.crop, looking.face, job.face_lines))
     predictions = replace(predictions, warnings=(*told, *predictions.warnings))
     run = run_of_model(manifest, predictor, options.seed, command)
     return predictions, run, replace(options, by=by, sources={**known, **options.sources})

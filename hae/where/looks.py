@@ -24,8 +24,9 @@ from hae.backbones.last_map import tapped
 from hae.backbones.network import Backbone
 from hae.models.age import AgeModel
 from hae.models.expression import ExpressionModel
+from hae.where.face import Face
 from hae.where.gradcam import grad_cam
-from hae.where.reduce import Shares, of_boxes, of_maps
+from hae.where.reduce import CANONICAL, Shares, of_boxes, of_maps
 
 FloatArray = npt.NDArray[np.float64]
 Model = AgeModel | ExpressionModel
@@ -33,7 +34,7 @@ PARTS = "parts_"
 """What heat maps of parts over the whole input are called."""
 
 
-def look(model: Model, images: Tensor, side: float = 1.0) -> dict[str, Shares]:
+def look(model: Model, images: Tensor, face: Face = CANONICAL) -> dict[str, Shares]:
     """Where it looks on normalised faces (n, 3, s, s), by source.
 
     ``boxes``: those that the network looks into. ``attention``: the mean of its spatial maps and
@@ -46,8 +47,8 @@ def look(model: Model, images: Tensor, side: float = 1.0) -> dict[str, Shares]:
     ----------
     model : AgeModel or ExpressionModel
         In evaluation mode.
-    side : float
-        Side of the canonical face as a share of the input's.
+    face : Face
+        Where the canonical face lies in the input.
 
     Raises
     ------
@@ -58,8 +59,8 @@ def look(model: Model, images: Tensor, side: float = 1.0) -> dict[str, Shares]:
     with torch.no_grad():
         attended = model.backbone.attend(images)
         if attended.boxes is not None:
-            found["boxes"] = of_boxes(_array(attended.boxes), side)
-        own = [of_maps(_array(x), side) for x in _spatial(attended)]
+            found["boxes"] = of_boxes(_array(attended.boxes), face)
+        own = [of_maps(_array(x), face) for x in _spatial(attended)]
         if own:
             found["attention"] = Shares(
                 np.mean([x.regions for x in own], axis=0), np.mean([x.cells for x in own], axis=0)
@@ -68,11 +69,11 @@ def look(model: Model, images: Tensor, side: float = 1.0) -> dict[str, Shares]:
         if network is not None:
             attention = _of_aggregator(model, images)
             if attention is not None:
-                found["regions"] = of_maps(attention, side)
+                found["regions"] = of_maps(attention, face)
     if network is not None:
         cam = _cam(model, network, images)
         if cam is not None:
-            found["gradcam"] = of_maps(cam, side)
+            found["gradcam"] = of_maps(cam, face)
     if not found:
         raise InputError(
             f"--where: backbone {model.backbone.name!r} shows no maps: it has neither boxes, "

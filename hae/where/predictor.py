@@ -20,6 +20,7 @@ from hae.data.crop import Crop
 from hae.inference import chunk_size, filled, view_tensor
 from hae.precision import exact
 from hae.views import plain_view
+from hae.where.face import Face, face_in
 from hae.where.looks import look
 from hae.where.reduce import Shares
 
@@ -28,12 +29,12 @@ from hae.where.reduce import Shares
 class WherePredictor:
     """``base`` with columns of where it looks; fulfils the same protocol.
 
-    ``sources``: what tells it. ``side``: of the canonical face, as a share of the input's side.
+    ``sources``: what tells it. ``face``: where the face lies in what it sees.
     """
 
     base: AgePredictor | ExpressionPredictor
     sources: tuple[str, ...]
-    side: float
+    face: Face
 
     @property
     def name(self) -> str:
@@ -105,19 +106,21 @@ class WherePredictor:
         images = filled(torch.from_numpy(faces).to(device), chunk)
         view = plain_view().to(device)
         with exact():
-            return look(model, view_tensor(model.config, images, view)[:, 0], self.side)
+            return look(model, view_tensor(model.config, images, view)[:, 0], self.face)
 
 
-def predictor_with_where(predictor: Predictor, manifest: Manifest) -> WherePredictor:
+def predictor_with_where(
+    predictor: Predictor, manifest: Manifest, lines: tuple[float, float] | None = None
+) -> WherePredictor:
     """The same model, which also tells where it looks on these faces.
 
-    The faces are taken to be aligned as their data set says: a crop that is the face is the
-    canonical face itself, and in a cut with a margin it is the middle.
+    The faces are taken to be aligned as their data set cuts them; ``lines`` as in
+    :func:`hae.where.face.face_in`.
 
     Raises
     ------
     InputError
-        The model is no checkpoint of this package, or shows no maps.
+        The model is no checkpoint of this package, or shows no maps; or the lines are impossible.
     """
     if not isinstance(predictor, AgePredictor | ExpressionPredictor):
         raise InputError(
@@ -126,20 +129,7 @@ def predictor_with_where(predictor: Predictor, manifest: Manifest) -> WherePredi
         )
     size, width = predictor.input_spec.size
     grey = np.full((1, size, width, 3), 128, dtype=np.uint8)
-    side = face_side(manifest.crop, predictor.input_spec.keep)
-    found = WherePredictor(predictor, (), side)
+    face = face_in(manifest.crop, predictor.input_spec.keep, lines)
+    found = WherePredictor(predictor, (), face)
     # asked here once, so that a model without maps is refused before the long work
-    return WherePredictor(predictor, tuple(found._look(grey, 1)), side)
-
-
-def face_side(crop: Crop, keep: float = 1.0) -> float:
-    """Side of the face as a share of that of the network's input.
-
-    ``keep`` is the share of the crop that the network sees.
-
-    Examples
-    --------
-    >>> face_side(Crop()), round(face_side(Crop(images="scenes", region="box", margin=0.5)), 3)
-    (1.0, 0.5)
-    """
-    return 1 / (1 + 2 * crop.margin) / keep
+    return WherePredictor(predictor, tuple(found._look(grey, 1)), face)

@@ -1,8 +1,8 @@
 """Maps and boxes of a face to shares of the canonical face's regions and of its cells.
 
 A map (h, w) is read as mass spread evenly within each of its cells, a box as mass spread evenly
-over itself, so that a share is an exact area. Both are in shares of the network's input; the
-canonical face is the central square of it whose side is ``side``: 1 where the crop is the face.
+over itself, so that a share is an exact area. Both are in shares of the network's input, in which
+the canonical face lies as a :class:`Face` says.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.face_regions import BOXES, SIDE
+from hae.where.face import Face
 
 FloatArray = npt.NDArray[np.float64]
+CANONICAL = Face()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Shares:
     cells: FloatArray
 
 
-def of_maps(maps: FloatArray, side: float = 1.0) -> Shares:
+def of_maps(maps: FloatArray, face: Face = CANONICAL) -> Shares:
     """Of maps (n, h, w) of at least 0, of any scale.
 
     Examples
@@ -46,18 +48,18 @@ def of_maps(maps: FloatArray, side: float = 1.0) -> Shares:
     def held(low: FloatArray, high: FloatArray, edges: FloatArray) -> FloatArray:
         return _held(edges[:-1], edges[1:], low[:, None], high[:, None])  # (parts, cells)
 
-    x0, y0, x1, y1 = _boxes(side)
+    x0, y0, x1, y1 = _boxes(face)
     regions = np.einsum(
         "nhw,rh,rw->nr", mass, held(y0, y1, edges_y), held(x0, x1, edges_x), optimize=True
     )
-    low, high = _cells(side)
+    (x0, x1), (y0, y1) = _cells(face)
     cells = np.einsum(
-        "nhw,rh,cw->nrc", mass, held(low, high, edges_y), held(low, high, edges_x), optimize=True
+        "nhw,rh,cw->nrc", mass, held(y0, y1, edges_y), held(x0, x1, edges_x), optimize=True
     )
     return _shares(regions, cells)
 
 
-def of_boxes(boxes: FloatArray, side: float = 1.0) -> Shares:
+def of_boxes(boxes: FloatArray, face: Face = CANONICAL) -> Shares:
     """Of boxes (n, p, 4), x0, y0, x1, y1: the mean over a face's boxes.
 
     A box that holds the whole input chooses nothing; it counts only where a face has no other.
@@ -72,11 +74,11 @@ def of_boxes(boxes: FloatArray, side: float = 1.0) -> Shares:
     def held(a: FloatArray, b: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
         return _held(a[..., None], b[..., None], low, high)  # (n, p, parts)
 
-    rx0, ry0, rx1, ry1 = _boxes(side)
-    low, high = _cells(side)
+    rx0, ry0, rx1, ry1 = _boxes(face)
+    columns, rows = _cells(face)
     across, down = held(x0, x1, rx0, rx1), held(y0, y1, ry0, ry1)
     regions = np.einsum("np,npr,npr->nr", weight, down, across)
-    across, down = held(x0, x1, low, high), held(y0, y1, low, high)
+    across, down = held(x0, x1, *columns), held(y0, y1, *rows)
     return _shares(regions, np.einsum("np,npr,npc->nrc", weight, down, across))
 
 
@@ -86,14 +88,17 @@ def _held(a: FloatArray, b: FloatArray, low: FloatArray, high: FloatArray) -> Fl
     return np.asarray(np.maximum(inside, 0.0) / (b - a))
 
 
-def _boxes(side: float) -> FloatArray:
+def _boxes(face: Face) -> FloatArray:
     """The regions' boxes in shares of the input, (4, 8)."""
-    return np.asarray(0.5 + side * (np.array(list(BOXES.values())).T - 0.5))
+    start = np.array([face.left, face.top, face.left, face.top])[:, None]
+    return np.asarray(start + face.side * np.array(list(BOXES.values())).T)
 
 
-def _cells(side: float) -> tuple[FloatArray, FloatArray]:
-    edges = 0.5 + side * (np.linspace(0, 1, SIDE + 1) - 0.5)
-    return edges[:-1], edges[1:]
+def _cells(face: Face) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Where columns and rows of cells begin and end."""
+    edges = face.side * np.linspace(0, 1, SIDE + 1)
+    across, down = edges + face.left, edges + face.top
+    return (across[:-1], across[1:]), (down[:-1], down[1:])
 
 
 def _shares(regions: FloatArray, cells: FloatArray) -> Shares:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audit.errors import InputError
 from audit.face_regions import BOXES, REGIONS, SIDE
 from hae.data.crop import Crop
-from hae.where.predictor import face_side
+from hae.where.face import Face, face_concern, face_in
 from hae.where.reduce import of_boxes, of_maps
 
 
@@ -104,12 +105,45 @@ def test_shares_sum_to_one_or_are_unknown() -> None:
 
 def test_a_margin_around_the_face_is_outside() -> None:
     """A margin of 0.5 on each side: the face is the middle half, its left eye at .325 to .5."""
-    side = face_side(Crop(images="scenes", region="box", margin=0.5))
-    assert side == 0.5
-    found = of_maps(one_hot(0.4, 0.45), side)
+    face = face_in(Crop(images="scenes", region="box", margin=0.5))
+    assert (face.side, face.left, face.top) == pytest.approx((0.5, 0.25, 0.25))
+    found = of_maps(one_hot(0.4, 0.45), face)
     assert found.regions[0, REGIONS.index("left_eye")] == pytest.approx(1)
     assert found.cells[0].sum() == pytest.approx(1)
-    far = of_maps(one_hot(0.1, 0.1), side)
+    far = of_maps(one_hot(0.1, 0.1), face)
     assert far.regions[0, REGIONS.index("outside")] == pytest.approx(1)
     assert far.cells[0].sum() == 0
-    assert face_side(Crop(), keep=0.8) == pytest.approx(1.25)
+
+
+def test_eyes_and_mouth_meet_their_lines() -> None:
+    """By hand: eyes at .30 and mouth at .96 are twice as far apart as .40 and .73, so the face has
+    twice the picture's side and begins at .30 - 2 * .40 = -.50.
+    """
+    face = face_in(Crop(), lines=(0.30, 0.96))
+    assert (face.side, face.left, face.top) == pytest.approx((2, -0.5, -0.5))
+    # the left eye's box, .15 to .5 by .3 to .5, lies at -.2 to .5 by .1 to .5
+    for kind, found in (
+        ("map", of_maps(one_hot(0.3, 0.30), face)),
+        ("box", of_boxes(np.array([[[0.3, 0.28, 0.32, 0.3]]]), face)),
+    ):
+        assert found.regions[0, REGIONS.index("left_eye")] == pytest.approx(1), kind
+        # and the cell of column .4, row .4 of its side: the third by third
+        assert found.cells[0].reshape(SIDE, SIDE)[2, 2] == pytest.approx(1), kind
+    # a network that sees the middle 0.8: .5 + (.4 - .5) / .8
+    assert face_in(Crop(), keep=0.8).eyes == pytest.approx(0.375)
+
+
+def test_known_crops_and_what_is_said_of_them() -> None:
+    """The face of the wider FairFace crops is 1.5 / 3.5 of that of the narrower ones."""
+    narrow, wide = (face_in(Crop(images=f"FairFace's crops, margin {m}")) for m in ("0.25", "1.25"))
+    assert wide.side / narrow.side == pytest.approx(1.5 / 3.5, abs=0.01)
+    known, unknown = Crop(images="drawn faces"), Crop(images="somebody's")
+    assert face_concern(known, face_in(known), None).severity == "info"
+    said = face_concern(unknown, Face(), None)
+    assert said.severity == "warning"
+    assert "eyes at 0.4 and a mouth at 0.73" in said.message
+    assert "assumed" in said.message
+    assert face_concern(unknown, face_in(unknown, 1, (0.3, 0.6)), (0.3, 0.6)).severity == "info"
+    for lines in ((0.7, 0.3), (0.0, 0.5), (0.4, 1.0)):
+        with pytest.raises(InputError, match="0 < eyes < mouth < 1"):
+            face_in(unknown, lines=lines)
