@@ -17,19 +17,15 @@ ROWS_KEPT = (2000, 400, 150, 60, 30, 15, 8, 4)
 def cut(sections: Sequence[Section], size: int) -> tuple[Section, ...]:
     """The sections with at most ``MAX_GAP_ROWS`` rows of gaps and tables of about ``size`` bytes.
 
-    Tables of gaps keep their first rows until the limit of the page is reached. Then all tables are
-    cut to one number of rows until the page is small enough. A table that was cut says how many
-    rows are missing and where they are. The first section stays whole.
+    Tables of gaps keep their first rows until the limit of the page is reached: those in sight
+    before those that are folded away, which list all there is and would leave nothing for the
+    rest. Then all tables are cut to one number of rows until the page is small enough. A table that
+    was cut says how many rows are missing and where they are. The first section stays whole.
     """
-    left = MAX_GAP_ROWS
+    kept = _rows_of_gaps(sections[1:])
 
     def limited(found: Table) -> Table:
-        nonlocal left
-        if not found.gaps:
-            return found
-        kept = _shorter(found, left)
-        left -= len(kept.rows)
-        return kept
+        return _shorter(found, kept[found.id]) if found.gaps else found
 
     first, rest = sections[:1], [_changed(section, limited) for section in sections[1:]]
     for rows in ROWS_KEPT:
@@ -37,6 +33,22 @@ def cut(sections: Sequence[Section], size: int) -> tuple[Section, ...]:
         if sum(map(_weight, found)) <= size:
             break
     return (*first, *found)
+
+
+def _rows_of_gaps(sections: Sequence[Section]) -> dict[str, int]:
+    """How many rows each table of gaps keeps."""
+    tables = [
+        found
+        for section in sections
+        for block in section.blocks
+        if isinstance(found := block.table if isinstance(block, Figure) else block, Table)
+        and found.gaps
+    ]
+    left, kept = MAX_GAP_ROWS, {}
+    for found in sorted(tables, key=lambda found: found.summary is not None):
+        kept[found.id] = min(len(found.rows), left)
+        left -= kept[found.id]
+    return kept
 
 
 def _changed(section: Section, change: Callable[[Table], Table]) -> Section:

@@ -12,8 +12,9 @@ from reports.page import page_of
 from tests.reports.records import age_record
 
 
-def _table(id: str, n: int, *, gaps: bool) -> Table:
-    return table(id, id, ("a", "b"), [[Cell(f"{id} {i}"), Cell("x")] for i in range(n)], gaps=gaps)
+def _table(id: str, n: int, *, gaps: bool, fold: bool = False) -> Table:
+    rows = [[Cell(f"{id} {i}"), Cell("x")] for i in range(n)]
+    return table(id, id, ("a", "b"), rows, gaps=gaps, summary=id if fold else None)
 
 
 def _rows(sections: tuple[Section, ...]) -> dict[str, int]:
@@ -36,6 +37,13 @@ def test_rows_of_gaps_are_limited_over_all_tables_and_sections() -> None:
     assert said[0] == "300 more rows of this table are in the record, and in its CSV."
     assert str(said[1]).startswith("7 more rows")
     assert said[2] is None
+
+
+def test_rows_in_sight_are_kept_before_those_folded_away() -> None:
+    everything = Section("gaps", "", (_table("all", 3000, gaps=True, fold=True),))
+    terms = Section("terms", "", (_table("terms", 40, gaps=True),))
+    found = cut((Section("first", "", ()), everything, terms), 10**9)
+    assert _rows(found) == {"all": 1960, "terms": 40}
 
 
 def test_a_page_that_is_small_enough_is_not_touched() -> None:
