@@ -28,8 +28,8 @@ DESCRIPTIONS = {
     "relabel_flow": "x: label before training, y: label after it, z: faces (weighted), n: faces of "
     "the label before",
     "where": "class: a source of maps, x: column from the left, y: row from the top, 1 to 7, of "
-    "the canonical face, z: mean share of where the model looked, of at least 20 people; x and y "
-    "'all' where they are fewer",
+    "the canonical face, z: mean share of where the model looked, of at least 20 people, "
+    "rounded to 0.001; x and y 'all' where they are fewer",
     "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
     "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
     "95 % interval; falls with age by regression to the mean",

@@ -14,6 +14,8 @@ from audit.units import UnitSums, group_sums
 
 FEWEST = 20
 """People; a mean over fewer tells of single ones."""
+DIGITS = 3
+"""Of a mean map: its rounding hides what a few more people would add to a mean of at least 20."""
 FEW = "below_20_people"
 CURVE = "where"
 ALL_CELLS = "all"
@@ -23,7 +25,8 @@ ALL_CELLS = "all"
 def map_curves(sums: UnitSums, sources: Sequence[str], item: Grouping) -> list[CurveRow]:
     """A mean map for every source and group of one combination, unless there are too many.
 
-    A group with fewer than 20 people of whom it is known gets one row that says so.
+    A group with fewer than 20 people of whom it is known gets one row that says so. Cells are
+    rounded to 0.001, so that everyone less the groups that are shown does not give the others away.
     """
     if len(item.groups) > MAX_DRAWN:
         return []
@@ -47,7 +50,12 @@ def map_curves(sums: UnitSums, sources: Sequence[str], item: Grouping) -> list[C
                 continue
             mean = of[:, cells].sum(axis=0) / of[:, w[0]].sum()
             rows += [
-                CurveRow(x=float(k % SIDE + 1), y=float(k // SIDE + 1), z=float(mean[k]), **common)
+                CurveRow(
+                    x=float(k % SIDE + 1),
+                    y=float(k // SIDE + 1),
+                    z=round(float(mean[k]), DIGITS),
+                    **common,
+                )
                 for k in range(SIDE * SIDE)
             ]
     return rows

@@ -70,10 +70,10 @@ def test_mean_shares_and_maps_by_hand(task: str) -> None:
     maps = [row for row in result.curves if row.name == "where" and row.group == {"group": "b"}]
     assert [(row.x, row.y) for row in maps[:8]] == [*((k, 1) for k in range(1, 8)), (1, 2)]
     found = np.array([row.z for row in maps])
-    assert found == pytest.approx(np.array([2, 0, *[1] * 47]) / 49, abs=1e-12)
+    assert found.tolist() == [0.041, 0.0, *[0.02] * 47]  # 2/49, 0, 1/49 to three digits
     assert {(row.n, row.n_subjects, row.class_) for row in maps} == {(60, 30, "gradcam")}
     a = next(row for row in result.curves if row.name == "where" and row.group == {"group": "a"})
-    assert (a.n, a.n_subjects, a.z) == (49, 25, pytest.approx(1 / 49))
+    assert (a.n, a.n_subjects, a.z) == (49, 25, 0.02)
 
 
 def test_a_difference_is_found_and_judged_by_its_margin() -> None:
@@ -135,6 +135,22 @@ def test_a_face_enters_no_record_but_in_means(tmp_path: Path) -> None:
         r for r in second.metrics if r.metric == "where_gradcam"
     ]
     assert {row.name for row in second.curves} == {row.name for row in first.curves} - {"where"}
+
+
+def test_a_face_cannot_be_had_by_subtraction() -> None:
+    """41 n_all z_all - 40 z_a is one face's map but for rounding, which is as large as its cells:
+    up to 81 * 0.0005 = 0.04, where an even share is 0.02.
+    """
+    frame = table({"a": 40, "b": 1}, photos=1)
+    cells = np.random.default_rng(2).dirichlet(np.ones(49), len(frame))
+    frame[list(cell_columns("gradcam"))] = cells
+    looks = [
+        r for r in audit(frame, task="age", by=["group"], n_boot=0).curves if r.name == "where"
+    ]
+    everyone, a = (np.array([r.z for r in looks if r.group == g]) for g in ({}, {"group": "a"}))
+    assert everyone == pytest.approx(cells.mean(axis=0), abs=0.0005 + 1e-12)
+    error = 41 * everyone - 40 * a - cells[-1]
+    assert np.abs(error).mean() > 0.5 / 49
 
 
 def test_order_and_shards_do_not_matter() -> None:

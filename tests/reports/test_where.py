@@ -33,17 +33,17 @@ def test_a_record_without_a_look_has_no_such_section() -> None:
 
 
 def test_maps_shares_and_the_difference(looked: AuditResult) -> None:
-    """By hand: cells of 1/49 are 1.0 times an even share, one cell of all is 49 times."""
+    """By hand: cells of 1/49, rounded to 0.020, are 0.98 times an even share; one of 1 is 49."""
     found = where.build(looked)
     everyone, groups = figures_of(found)
     assert [panel.title for panel in everyone.panels] == ["everyone"]
     assert [panel.title for panel in groups.panels] == ["a", "b", "a − b"]
     a, b, both = (panel.spec["data"][0] for panel in groups.panels)
-    assert np.array(a["z"]) == pytest.approx(np.ones((7, 7)))
+    assert np.array(a["z"]) == pytest.approx(np.full((7, 7), 0.98))
     assert np.array(b["z"]) == pytest.approx(49 * np.eye(49)[0].reshape(7, 7))
     assert np.array(both["z"]) == pytest.approx(np.array(a["z"]) - np.array(b["z"]))
     assert (a["zmin"], a["zmax"]) == (b["zmin"], b["zmax"]) == (0, pytest.approx(49))
-    assert both["zmin"] == -both["zmax"] == pytest.approx(-48)
+    assert both["zmin"] == -both["zmax"] == pytest.approx(0.98 - 49)
     assert len(groups.panels[0].spec["layout"]["shapes"]) == len(BOXES)
     assert "largest tested difference: forehead −0.7" in groups.caption
     assert groups.panels[1].alt.startswith("b: most on forehead 0.8")
