@@ -13,8 +13,10 @@ from reports.format import (
     metric_title,
     number,
     plain,
+    plot_text,
     plural,
     semicolons,
+    shorten,
     unit_word,
 )
 from reports.html import Page
@@ -30,6 +32,7 @@ KINDS = {
 }
 TASKS = {"age": english("age"), "expression": english("expression"), "data": english("data")}
 _RELEASES = english("{n} release"), english("{n} releases")
+MAX_DATA = 40
 Series = tuple[str, str, str]
 """Task, model and data: what the releases of a trend have in common."""
 
@@ -37,7 +40,7 @@ Series = tuple[str, str, str]
 def index_page(site: Site) -> Page:
     """All records, the newest first; what is broken is listed with its error."""
     blocks: list[Block] = (
-        [_table(site)] if site.entries else [Prose((say("Nothing is published."),))]
+        [_table(site), _hashes(site)] if site.entries else [Prose((say("Nothing is published."),))]
     )
     sections = [Section("records", say("Records"), tuple(blocks), fold=False)]
     found = trends(site)
@@ -72,22 +75,32 @@ def _table(site: Site) -> Table:
             say("{name}: {text}", name=m.what, text=verdict_label(m.verdict)) for m in gaps
         )
         rows.append([
-            Cell(entry.published, sort=place),
+            Cell(entry.published, sort=place, detail=entry.release),
             Cell(entry.model, head=True, href=f"pages/{entry.id}.html",
                  detail=say("simulated faces") if entry.simulated else ""),
-            Cell(entry.data), Cell(say(KINDS[entry.kind]), detail=say(TASKS[entry.task])),
-            Cell(entry.release),
+            Cell(shorten(entry.data, MAX_DATA)),
+            Cell(say(KINDS[entry.kind]), detail=say(TASKS[entry.task])),
             Cell(_shown(entry, everyone), everyone.value if everyone else None,
                  detail=metric_title(entry.metric) if entry.metric else ""),
             Cell(judged or say("no verdict"), detail=entry.answer),
-            Cell("JSON", href=f"records/{entry.id}.json", detail=f"SHA-256 {entry.sha256}"),
+            Cell("JSON", href=f"records/{entry.id}.json"),
         ])  # fmt: skip
     columns = (
-        say("published"), say("model"), say("data"), say("kind"), say("release"), say(EVERYONE),
-        say("verdicts"), say("record"),
+        say("published"), say("model"), say("data"), say("kind"), say(EVERYONE), say("verdicts"),
+        say("record"),
     )  # fmt: skip
     return table("records-table", say("Records, the newest first"), columns, rows, stack=True,
                  filters=(1, 2, 0, 3))  # fmt: skip
+
+
+def _hashes(site: Site) -> Table:
+    """What each record is known by, to find it unchanged a year later."""
+    rows = [
+        [Cell(f"{entry.id}.json", head=True, href=f"records/{entry.id}.json"), Cell(entry.sha256)]
+        for entry in site.entries
+    ]
+    title = say("Content hash of each record")
+    return table("hashes-table", title, (say("record"), "SHA-256"), rows, summary=title)
 
 
 def _shown(entry: Entry, found: Measured | None) -> str:
@@ -131,7 +144,10 @@ def trend_page(entries: Sequence[Entry]) -> Page:
         whole = what == EVERYONE
         said = title if whole else say("largest gap by {groups}", groups=what)
         spec = lines([Line("", points)], x_axis=say("release"), y_axis=said, zero=not whole)
-        spec["layout"]["xaxis"] |= {"dtick": 1}
+        spec["layout"]["xaxis"] |= {
+            "tickmode": "array", "tickvals": [i for i, _ in drawn],
+            "ticktext": [plot_text(e.release) for _, e in drawn],
+        }  # fmt: skip
         alt = say("{name}: {text}", name=said, text=semicolons(p.hover for p in points))
         panels.append(Panel(f"trend-{j}-plot", said, alt, spec, 300))
     rows = [

@@ -68,7 +68,7 @@ def test_filter_and_sort_and_follow(browser: Any, site: Path) -> None:
     page, said, _ = opened(browser, site / "index.html", viewport={"width": 1440, "height": 900})
     rows = page.locator("#records-table tbody tr")
     dates = page.locator("#records-table tbody tr td:first-child")
-    assert dates.all_text_contents() == ["2026-03-01", "2026-02-01", "2026-01-01"]
+    assert dates.all_text_contents() == ["2026-03-01 three", "2026-02-01 two", "2026-01-01 one"]
     page.get_by_role("searchbox", name="model").fill("NET")
     assert rows.locator("visible=true").count() == 2
     assert page.locator(".filters output").first.inner_text() == "2 of 3"
@@ -77,7 +77,7 @@ def test_filter_and_sort_and_follow(browser: Any, site: Path) -> None:
     page.get_by_role("searchbox", name="model").fill("")
     page.get_by_role("searchbox", name="published").fill("")
     page.get_by_role("button", name="published").press("Enter")
-    assert dates.all_text_contents() == ["2026-01-01", "2026-02-01", "2026-03-01"]
+    assert dates.all_text_contents() == ["2026-01-01 one", "2026-02-01 two", "2026-03-01 three"]
     assert page.get_by_text(NASTY[0], exact=True).count() == 1
     assert "cut/audit.json" in page.locator("#broken-table").inner_text()
     page.locator("#trends-table a").click()

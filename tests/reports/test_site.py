@@ -170,7 +170,7 @@ def test_a_site_keeps_its_language_in_all_that_it_says(chinese: Path) -> None:
         "<h1>审计</h1>",
     ):
         assert words in index, words
-    for words in ("Audits of face models", "everyone", "no verdict", "Not published", ">release"):
+    for words in ("Audits of face models", "everyone", "no verdict", "Not published", ">releases"):
         assert words not in index, words
     assert "is no complete JSON" in index  # errors stay as they are told on the command line
     trend = next((chinese / "trends").iterdir()).read_text(encoding="utf-8")
