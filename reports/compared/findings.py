@@ -9,7 +9,12 @@ from reports.compared.lookup import others, short
 from reports.compared.rows import MAX_ROWS, Row, changes_table, mark
 from reports.compared.words import change_words, from_to, gap_sides, verdict_words, what
 from reports.figures import forest
-from reports.format import metric_title, plural, semicolons
+from reports.format import (
+    metric_title,
+    plural,
+    semicolons,
+    sentences,
+)
 from reports.language import english, say
 
 MAX_MARKS = 30
@@ -93,7 +98,7 @@ def _counted(n: int, families: int) -> str:
         "If nothing differed at all, about {n:.1f} of so many families would show something.",
         n=0.05 * families,
     )
-    return f"{found} {chance}"
+    return sentences(found, chance)
 
 
 def _figures(result: Comparison, sure: list[Row]) -> list[Figure]:

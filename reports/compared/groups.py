@@ -15,6 +15,7 @@ from reports.format import (
     metric_title,
     number,
     semicolons,
+    sentences,
     unit_name,
 )
 from reports.language import english, say
@@ -100,4 +101,4 @@ def _figure(
     alt = say("{title}. {said}.", title=heading, said=said)
     panel = Panel(f"{id}-plot", heading, alt, spec, height)
     table = changes_table(result, rows, f"{id}-table", heading, fold=False)
-    return Figure(f"{id}-figure", heading, " ".join(told), (panel,), table)
+    return Figure(f"{id}-figure", heading, sentences(*told), (panel,), table)

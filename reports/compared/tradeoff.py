@@ -18,6 +18,7 @@ from reports.format import (
     number,
     plain,
     semicolons,
+    sentences,
     unit_name,
 )
 from reports.language import english, say
@@ -89,7 +90,7 @@ def _figure(
         told.append(say("Hollow, dominated by another run: {runs}.", runs=commas(hollow)))
     alt = say("{title}. {said}.", title=heading, said=said)
     panel = Panel(f"{id}-plot", heading, alt, spec, HEIGHT)
-    return Figure(f"{id}-figure", heading, " ".join(told), (panel,), rows)
+    return Figure(f"{id}-figure", heading, sentences(*told), (panel,), rows)
 
 
 def _spot(result: Comparison, point: ParetoPoint, u: str) -> Spot:

@@ -13,6 +13,7 @@ from reports.format import (
     metric_label,
     note_codes,
     number,
+    sentences,
     unit_word,
 )
 from reports.language import english, say
@@ -137,7 +138,7 @@ def sure_words(result: Comparison, row: PairedRow | GapChange) -> str:
         return say("Not tested.")
     if row.low_adjusted > 0 or row.high_adjusted < 0:
         held = say("The {level} interval that holds for the family excludes 0.", level=level)
-        return " ".join(filter(None, (held, _size_words(result, row))))
+        return sentences(held, _size_words(result, row))
     if row.low > 0 or row.high < 0:
         return say(
             "Its own {level} interval excludes 0, the family's does not: not settled.", level=level

@@ -6,7 +6,13 @@ from audit.result import AuditResult
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Size, Table, table
 from reports.data_set.lookup import CHANCE, statistics
 from reports.figures import lines
-from reports.format import combination_label, count, group_label, number
+from reports.format import (
+    combination_label,
+    count,
+    group_label,
+    number,
+    sentences,
+)
 from reports.language import english, say
 from reports.sections.curves import MAX_PANELS, Curve, curves_of, line_of, points_table
 from reports.words import level_words, mark_of
@@ -76,7 +82,7 @@ def _figure(result: AuditResult, names: tuple[str, ...], curves: list[Curve], id
     )
     if len(curves) > MAX_PANELS:
         first = say("The first {n} of {all} groups are drawn.", n=MAX_PANELS, all=len(curves))
-        caption = f"{caption} {first}"
+        caption = sentences(caption, first)
     size: Size = "half" if len(curves) <= 4 else "small"
     rows = points_table(f"{id}-table", title, curves, (say(_X), say("share"), ""), "share")
     return Figure(f"{id}-figure", title, caption, tuple(panels), rows, size)

@@ -17,6 +17,7 @@ from reports.format import (
     p_value,
     plain,
     semicolons,
+    sentences,
 )
 from reports.language import english, say
 from reports.words import by, level_words, mark_of
@@ -84,7 +85,7 @@ def _figure(result: AuditResult, rows: list[MetricRow], id: str) -> Figure:
         level=level_words(result),
     )
     if len(rows) > MAX_MARKS:
-        caption = f"{caption} {first_groups(MAX_MARKS, len(rows))}"
+        caption = sentences(caption, first_groups(MAX_MARKS, len(rows)))
     said = semicolons(mark.hover for mark in marks[:12])
     alt = say("{name}: {text}", name=title, text=said)
     panel = Panel(f"{id}-plot", title, alt, spec, height)

@@ -26,6 +26,7 @@ from reports.format import (
     plain,
     plural,
     semicolons,
+    sentences,
 )
 from reports.language import english, say
 from reports.words import by, level_words, mark_of, source_words
@@ -98,7 +99,7 @@ def _said(result: AuditResult, names: list[str]) -> tuple[str, ...]:
             tested = say(
                 "Chi-square test, allowing for photos per person: p {p}.", p=p_value(test.p)
             )
-            text = f"{text} {tested}"
+            text = sentences(text, tested)
         texts.append(text)
     return tuple(texts)
 
@@ -123,7 +124,7 @@ def _figure(
     )
     alt = say("{name}: {text}", name=title, text=semicolons(m.hover for m in marks[:12]))
     if len(rows) > MAX_MARKS:
-        caption = f"{caption} {first_groups(MAX_MARKS, len(rows))}"
+        caption = sentences(caption, first_groups(MAX_MARKS, len(rows)))
     panel = Panel(f"{id}-plot", title, alt, spec, height)
     return Figure(f"{id}-figure", title, caption, (panel,), _table(rows, f"{id}-table", title))
 

@@ -7,7 +7,14 @@ import math
 from audit.generality.record import AttentionRow, Generality
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Spec, Table, table
 from reports.figures import Grid, heat, picture
-from reports.format import beside, commas, count, plain, semicolons
+from reports.format import (
+    beside,
+    commas,
+    count,
+    plain,
+    semicolons,
+    sentences,
+)
 from reports.language import english, say
 
 _READING = english(
@@ -87,7 +94,7 @@ def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRo
     title = say("Attention to the regions of a face on {backbone}", backbone=backbone)
     caption = say("Colours say how many times an even share it is, on one scale for all.")
     if face:
-        caption = f"{caption} {say(_DRAWN)}"
+        caption = sentences(caption, say(_DRAWN))
     shown = _table("regions", own, say("Attention to the regions"))
     return Figure("attention-regions-figure", title, caption, tuple(panels), shown, "small")
 

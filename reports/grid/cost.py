@@ -9,6 +9,7 @@ from audit.generality.record import CellRow, Generality
 from reports.blocks import Block, Cell, Figure, Panel, Prose, Section, Table, table
 from reports.figures import Spot, spots
 from reports.format import (
+    capital,
     count,
     metric_title,
     number,
@@ -85,7 +86,7 @@ def _figure(result: Generality, name: str, shown: Table) -> Figure | None:
     if len(found) < 2:
         return None
     spec = spots(found, x_axis=axis, y_axis=gain_axis(title, u))
-    heading = say("{cost} and gain in {metric}", cost=axis.capitalize(), metric=title)
+    heading = say("{cost} and gain in {metric}", cost=capital(axis), metric=title)
     caption = say("Bars are 95 % intervals of the gain over all backbones; the control gains 0.")
     alt = say("{title}. {said}.", title=heading, said=semicolons(said))
     panel = Panel(f"cost-{name}-plot", heading, alt, spec, 420)

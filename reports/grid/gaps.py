@@ -16,6 +16,7 @@ from reports.format import (
     p_value,
     plain,
     semicolons,
+    sentences,
     unit_name,
 )
 from reports.grid.lookup import (
@@ -95,7 +96,7 @@ def _figure(
     )  # fmt: skip
     caption = say("Bars are 95 % intervals of the paired change.")
     if len(drawn) < len(marks):
-        caption = f"{caption} {some_marks(len(drawn), len(marks))}"
+        caption = sentences(caption, some_marks(len(drawn), len(marks)))
     said = semicolons(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
     alt = say("{title}. {said}.", title=heading, said=said)
     panel = Panel(f"{id}-plot", heading, alt, spec, height)

@@ -16,6 +16,7 @@ from reports.format import (
     plain,
     plural,
     semicolons,
+    sentences,
 )
 from reports.grid.gains import gains_table
 from reports.grid.lookup import (
@@ -91,7 +92,7 @@ def _map(result: Generality, metric: str, rows: list[SummaryRow], shown: Table, 
     caption = say("Above 0 the aggregator is better than the control.")
     if len(groups) == MAX_GROUPS:
         most = say("At most {n} groups are drawn; the table has all.", n=MAX_GROUPS)
-        caption = f"{caption} {most}"
+        caption = sentences(caption, most)
     said = semicolons(_said(result, beside(*key), row) for key, row in list(at.items())[:12])
     alt = say("{title}. {said}.", title=heading, said=said)
     panel = Panel(f"{id}-map", heading, alt, spec, 90 + 34 * len(names))
@@ -136,7 +137,7 @@ def _figure(
     )  # fmt: skip
     caption = say("Bars are 95 % intervals.")
     if len(drawn) < len(marks):
-        caption = f"{caption} {some_marks(len(drawn), len(marks))}"
+        caption = sentences(caption, some_marks(len(drawn), len(marks)))
     said = semicolons(f"{mark.label} {number(mark.value, u)}" for mark in drawn[:12])
     alt = say("{title}. {said}.", title=heading, said=said)
     panel = Panel(f"{id}-plot", heading, alt, spec, height)

@@ -11,32 +11,63 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from audit.compare import compare
 from audit.record import record_text
 from reports.blocks import Figure, Prose, Section
 from reports.card import model_card
+from reports.comparison import comparison_page
+from reports.format import EVERYONE
+from reports.generality import generality_page
+from reports.grid.claims import CLAIMS
 from reports.html import Page, html_of
 from reports.language import speaking
 from reports.page import page_of, render
+from reports.site.build import publish
+from reports.site.index import index_page, trend_page, trends
+from reports.site.record import Site
 from tests.audit.frames import cured_table, distribution_table
+from tests.reports.comparisons import tables
 from tests.reports.records import age_record, expression_record
 from tests.reports.sections_of import audited
+from tests.reports.test_comparison_page import record as compared
+from tests.reports.test_data_set import everything
+from tests.reports.test_generality_page import record as gridded
+from tests.reports.test_site import run
 
 TERMS = frozenset(
-    {"audit", "CRPS", "csv", "ENCE", "FDR", "GARBE", "hae", "json", "RPS", "SHA", "svg"}
+    {
+        "audit",
+        "CRPS",
+        "csv",
+        "ENCE",
+        "FDR",
+        "GARBE",
+        "hae",
+        "json",
+        "JSON",
+        "NPMI",
+        "RPS",
+        "SHA",
+        "svg",
+    }
 )
 """Names of files, hashes and statistics are alike in every language."""
 NAMING = frozenset({
-    "a", "attributes", "b", "class", "classes", "combinations", "group", "metric", "metrics",
-    "name", "values", "x", "y",
+    "a", "aggregator", "analysed", "attributes", "b", "backbone", "class", "classes",
+    "combinations", "control", "group", "metric", "metrics", "name", "release", "run_a", "run_b",
+    "values", "x", "y",
 })  # fmt: skip
 """Under these keys of a record stand names: of groups, classes, metrics, models."""
 TEXTS = frozenset({
-    "adjust", "command", "data", "interval", "message", "method", "model", "sha256", "slices",
-    "terms", "where",
+    "adjust", "command", "data", "error", "interval", "message", "method", "model", "reason",
+    "sha256", "slices", "terms", "where",
 })  # fmt: skip
 """Under these keys stand texts that a page repeats as they are."""
 KEYED = frozenset({
@@ -53,7 +84,24 @@ PAGES: dict[str, Callable[[], Page]] = {
         )
     ),
     "cure": lambda: page_of(audited(cured_table(0, 60), task="expression", by=["gender"])),
+    "data": lambda: page_of(everything()),
+    "comparison": lambda: comparison_page(compared()),
+    "worst": lambda: comparison_page(compare(tables(), by=[], n_boot=0, missing="worst")),
+    "grid": lambda: generality_page(gridded()),
+    "site": lambda: index_page(published()),
+    "trend": lambda: trend_page(next(iter(trends(published()).values()))),
 }  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def published() -> Site:
+    """A site of two releases and of a record that is broken, in its language."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "cut").mkdir()
+        (place / "cut" / "audit.json").write_text("{", encoding="utf-8")
+        runs = [run(place, "v1", 1), run(place, "v2", 2), place / "cut"]
+        return publish(runs, place / "out", date="2026-01-02", language="zh").site
 
 
 class Pseudo(dict[str, str]):
@@ -90,6 +138,8 @@ def of_data(record: object) -> tuple[set[str], set[str]]:
                     names.update(strings(inner))
                 if key in KEYED and isinstance(inner, dict):
                     names.update((*inner, *(x for x in inner.values() if isinstance(x, str))))
+                if key == "what" and inner != EVERYONE:  # of a number on a site
+                    names.update(strings(inner))
                 if key in TEXTS and isinstance(inner, str):
                     texts.add(inner)
                 if key == "note" and inner:
@@ -131,11 +181,12 @@ def unsaid(page: Page) -> dict[str, str]:
     """Latin words that are neither of the record nor terms, each with a text that has it."""
     names, texts = of_data(json.loads(record_text(page.record)))
     names |= set(re.findall(r"\w+", f"{page.heading} {page.data}")) | TERMS
+    texts |= {page.file, page.schema, *(claim.paper for claim in CLAIMS.values())}
     long = sorted(texts, key=len, reverse=True)
     known = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, long))})(?!\w)")
     found: dict[str, str] = {}
     for raw in dict.fromkeys(shown(page)):
-        text = known.sub("", re.sub(r"\w*…", "", html.unescape(raw)))
+        text = known.sub("", re.sub(r"\w*…|\{\w+\}", "", html.unescape(raw)))
         for word in re.findall(r"\w+", text):
             if re.search("[A-Za-z]{3}", word) and word not in names:
                 found.setdefault(word, text.strip()[:200])

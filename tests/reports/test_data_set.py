@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +27,8 @@ REFERENCE = Reference(("gender",), {("f",): 0.5, ("m",): 0.5})
 SHARED = [Shared("test", "train", 40, 4, 3), Shared("test", "train", 40, 2, 2, word="image")]
 
 
-@pytest.fixture(scope="module")
-def whole() -> AuditResult:
+@lru_cache(maxsize=1)
+def everything() -> AuditResult:
     """Everything that an audit of a data set can hold."""
     half = np.arange(80) < 10
     return audit_data(
@@ -37,6 +39,11 @@ def whole() -> AuditResult:
         copies=Copies(read=~half, double=np.arange(80) >= 70, files=80, same_bytes=3, near=32),
         shared=SHARED,
     )
+
+
+@pytest.fixture(scope="module")
+def whole() -> AuditResult:
+    return everything()
 
 
 def test_every_section_is_there(whole: AuditResult) -> None:
