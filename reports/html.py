@@ -61,7 +61,7 @@ class Page:
     @property
     def title(self) -> str:
         """The title of the window."""
-        return f"{self.kind}: {self.heading}"
+        return say("{name}: {text}", name=self.kind, text=self.heading)
 
     @property
     def schema(self) -> str:

@@ -50,7 +50,10 @@ def block_text(block: Block) -> str:
             for tile in block.tiles
         )
     if isinstance(block, Listed):
-        return f"**{cell(block.label)}:** {cell(' '.join(block.items))}" if block.items else ""
+        if not block.items:
+            return ""
+        label = say("{label}:", label=cell(block.label))
+        return f"**{label}** {cell(sentences(*block.items))}"
     if isinstance(block, Notice):
         words = say("{name}: {text}", name=cell(block.title), text=cell(block.text))
         return f"- **{say(SEVERITIES[block.severity])}** {words}"
