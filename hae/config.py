@@ -142,7 +142,7 @@ class BackboneConfig(Strict):
     sigma: Annotated[float, Field(gt=0, le=1)] = 0.05
     passes: Annotated[int, Field(ge=2, le=16)] = 3
     optim: Literal["snes", "backprop"] = "snes"
-    generations: Annotated[int, Field(ge=0)] = 100
+    generations: Annotated[int, Field(ge=0)] = 30
 
     @model_validator(mode="after")
     def _placed(self) -> BackboneConfig:

@@ -23,7 +23,9 @@ DEEPEST, COARSEST = 4, 4
 """Most halvings of a map, and the fewest places by side that these leave."""
 FEWEST_PIXELS = 32
 """Its map of 8 x 8 places can be halved once."""
-DIVERSITY = 1.0
+DIVERSITY = 0.1
+"""Weight of the overlap, in units of the answer's loss: parts must come apart whether that is of
+squares of years or of probabilities."""
 
 
 class Scales(nn.Module):
@@ -64,9 +66,9 @@ class Stack(nn.Module):
 class Hourglass(nn.Module):
     """P parts of a face: m_p = softmax over places of a heat map, r_p = sum_l m_p(l) y(l).
 
-    ``features`` are the r_1 ... r_P of the last stack in a row, ``regions`` the same apart. Penalty
-    ``overlap``: the mean of :func:`overlap` over the stacks. The features of every stack before the
-    last have a loss of their own, of the same weight as the answer's.
+    ``features`` are the r_1 ... r_P of the last stack in a row, ``regions`` the same apart. Parts
+    that overlap cost, see :meth:`losses`, and the features of every stack before the last have a
+    loss of their own, of the same weight as the answer's.
 
     Parameters
     ----------
@@ -119,22 +121,28 @@ class Hourglass(nn.Module):
             shares = full(scores).flatten(2).softmax(dim=-1)
             found.append(pooled(shares, y))
             maps[f"parts_{i + 1}"] = shares.unflatten(2, y.shape[-2:])  # type: ignore[no-untyped-call]
-        regions, penalty = found[-1], torch.stack([overlap(m) for m in maps.values()]).mean(dim=0)
+        regions = found[-1]
         earlier = [r.flatten(1) for r in found[:-1]]
         return Attended(
             regions.flatten(1),
             regions,
             maps,
             spread(maps[f"parts_{len(maps)}"]),
-            penalties={"overlap": DIVERSITY * penalty},
             parts=torch.stack(earlier, dim=1) if earlier else None,
         )
 
     def losses(self, attended: Attended, judge: Judge) -> dict[str, Tensor]:
-        """``stacks``: the sum of the losses of the stacks before the last."""
-        if attended.parts is None:
-            return {}
-        return {"stacks": attended.parts.shape[1] * judge(attended.parts).loss}
+        """``stacks``: the sum of the losses of the stacks before the last; ``overlap``.
+
+        That is the mean of :func:`overlap` over images and stacks times the loss of the features
+        alone, which is not learned by this.
+        """
+        shared = torch.stack([overlap(m) for m in attended.maps.values()]).mean()
+        scale = judge(attended.features[:, None]).loss.detach()
+        terms = {"overlap": DIVERSITY * scale * shared}
+        if attended.parts is not None:
+            terms["stacks"] = attended.parts.shape[1] * judge(attended.parts).loss
+        return terms
 
 
 def depth(side: int) -> int:

@@ -57,9 +57,10 @@ def evolve(task: Evolving, order: Order, report: Report) -> None:
     """Evolve the gains of a ``dasnet`` by SNES; nothing for other backbones.
 
     Everything else stays as the training left it. Each generation of 50 candidates is judged on
-    128 training faces, the same for all: fitness is minus the mean of the weighted costs, see
-    :func:`weighted`. The gains that are found stay if they estimate the validation people no worse
-    than gains of 1 do. Stopped, the same command goes on from the last tenth generation.
+    128 training faces, the same for all (6,400 faces in K views, each in several passes): fitness
+    is minus the mean of the weighted costs, see :func:`weighted`. The gains that are found stay if
+    they estimate the validation people no worse than gains of 1 do. Stopped, the same command goes
+    on from the last tenth generation.
     """
     backbone = task.model.backbone
     assert isinstance(backbone, Backbone)

@@ -110,10 +110,16 @@ def test_every_stack_before_the_last_has_a_loss_and_all_pay_for_overlap() -> Non
     both = sum(judge(found.parts[:, i]).loss.item() for i in range(2))
     assert terms["backbone_stacks"].item() == pytest.approx(both, rel=1e-5)
     mean = torch.stack([overlap(m) for m in found.maps.values()]).mean()
-    assert terms["backbone_overlap"].item() == pytest.approx(mean.item(), rel=1e-5)
-    assert set(build(stacks=1).losses(build(stacks=1).attend(noise(2, 64)), judge)) == {
-        "backbone_overlap"
-    }
+    expected = 0.1 * judge(found.features[:, None]).loss * mean
+    assert terms["backbone_overlap"].item() == pytest.approx(expected.item(), rel=1e-5)
+    one = build(stacks=1)
+    terms = one.losses(one.attend(noise(2, 64)), judge)
+    assert set(terms) == {"backbone_overlap"}
+    # the answer is not learned by it
+    head = torch.ones(48, requires_grad=True)
+    terms = one.losses(one.attend(noise(2, 64)), lambda x: judge(x * head))
+    slope = torch.autograd.grad(terms["backbone_overlap"], head, allow_unused=True)
+    assert slope == (None,)
 
 
 def test_mixed_precision_is_finite() -> None:
