@@ -181,6 +181,7 @@ def unsaid(page: Page) -> dict[str, str]:
     """Latin words that are neither of the record nor terms, each with a text that has it."""
     names, texts = of_data(json.loads(record_text(page.record)))
     names |= set(re.findall(r"\w+", f"{page.heading} {page.data}")) | TERMS
+    texts |= {text[:16] for text in texts if re.fullmatch("[0-9a-f]{64}", text)}  # names of files
     texts |= {page.file, page.schema, *(claim.paper for claim in CLAIMS.values())}
     long = sorted(texts, key=len, reverse=True)
     known = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, long))})(?!\w)")
