@@ -34,7 +34,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BRIER_DRAWS = 20
 """Most draws for the mean of the miscalibration, which takes K isotonic fits of every group."""
-_FEWEST_DRAWS, _BRIER = 3, ("brier_miscalibration", "brier_discrimination", "brier_uncertainty")
+_FEWEST_DRAWS = 3
+_BRIER = ("brier_miscalibration", "brier_discrimination", "brier_uncertainty")
 _CUMULATIVE = ("ecce_mad", "ecce_range")
 
 

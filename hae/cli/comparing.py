@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from audit.errors import InputError
-from hae.cli.jobs import RUNS, AuditOptions, TableOptions, columns_of, task_of, unique_names
+from hae.cli.jobs import (
+    RUNS,
+    AuditOptions,
+    TableOptions,
+    check_place,
+    columns_of,
+    task_of,
+    unique_names,
+)
 from hae.cli.record import ENGINE, run_of_table, versions
 
 if TYPE_CHECKING:
@@ -73,13 +81,6 @@ def run_compare(
         print_json(as_dict(result, place))
     else:
         print_comparison(result, place)
-
-
-def check_place(place: Path) -> None:
-    """Refuse a file where a folder must be."""
-    for folder in (place, *place.parents):
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out {place}: {folder} is a file; give a folder")
 
 
 def read_runs(

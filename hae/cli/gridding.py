@@ -11,10 +11,10 @@ from audit.generality.record import Generality
 from audit.generality.run import generality
 from audit.result import RunInfo
 from audit.tables import file_hash
-from hae.cli.comparing import check_place
 from hae.cli.gains import Files, as_dict, print_gains
 from hae.cli.grid_asked import Asked, GridOptions, grid_of, names_of, parts_of, settled
 from hae.cli.grid_bars import GridBars
+from hae.cli.jobs import check_place
 from hae.cli.progress import bars
 from hae.cli.record import ENGINE, TRAINING, versions
 from hae.cli.summary import print_json
