@@ -66,6 +66,8 @@ class Looking(Protocol):
     """A family of networks of this package that chooses where to look.
 
     ``learns_where``: its training asks for losses beyond that of the answer.
+    One that has ``prepare(batches)`` as well is shown plain training faces (n, 3, h, w) when a run
+    begins.
     """
 
     num_features: int
