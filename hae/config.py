@@ -185,15 +185,19 @@ class BackboneConfig(Strict):
 
     @property
     def label(self) -> str:
-        """Its name, with that of the network inside.
+        """Its name, with that of the network inside, and which of a family's methods it is.
 
         Examples
         --------
         >>> BackboneConfig(name="stn", of="resnet18").label
         'stn.resnet18'
         """
-        other = self.name == "dasnet" and self.optim != "snes"  # than the paper's method
-        name = f"{self.name}-{self.optim}" if other else self.name
+        method = ""  # that of the family's first paper
+        if self.name == "dasnet" and self.optim != "snes":
+            method = f"-{self.optim}"
+        elif self.name == "bcnn" and self.sketch:
+            method = "-compact"
+        name = self.name + method
         return name if self.of is None else f"{name}.{self.of}"
 
     @property

@@ -115,6 +115,7 @@ OWN: dict[str, Callable[[int], nn.Module]] = {
     "small_efficientnet": small_efficientnet,
     "small_convmixer": small_convmixer,
     "small_vit": small_vit,
+    "small_resattn": partial(ResidualAttention, (1, 1, 1), channels=(32, 64, 128)),
     "resattn56": partial(ResidualAttention, (1, 1, 1)),
     "resattn92": partial(ResidualAttention, (1, 2, 3)),
 }

@@ -14,7 +14,6 @@ CHANNELS = (256, 512, 1024)
 DEPTHS = (3, 2, 1)
 """How often the mask of each stage is halved, at 224 px to 7 x 7."""
 TRUNK = 2
-WIDTH = 2048
 
 
 class Unit(nn.Module):
@@ -83,29 +82,34 @@ class Attention(nn.Module):
 
 
 class ResidualAttention(nn.Module):
-    """Stages of 256, 512 and 1024 channels with attention, then three units of 2048.
+    """Stages of 256, 512 and 1024 ``channels`` with attention, then three units of 2048.
 
     ``modules``: of attention in each stage; 1, 1, 1 make 29.8 million parameters (Attention-56) and
-    1, 2, 3 make 50.4 (Attention-92). ``size``: any. Masks are gates (n, c, h, w); see
+    1, 2, 3 make 50.4 (Attention-92). ``size``: any. The last units have twice the channels of the
+    last stage. Masks are gates (n, c, h, w); see
     ``attended.gates``.
     """
 
-    num_features = WIDTH
-
-    def __init__(self, modules: tuple[int, int, int], size: int = 224) -> None:
+    def __init__(
+        self,
+        modules: tuple[int, int, int],
+        size: int = 224,
+        channels: tuple[int, int, int] = CHANNELS,
+    ) -> None:
         super().__init__()
         del size
+        self.num_features = width = 2 * channels[-1]
         stages: list[nn.Module] = [
             nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
             nn.MaxPool2d(3, 2, 1),
         ]  # fmt: skip
         before = 64
-        for i, (channels, depth, count) in enumerate(zip(CHANNELS, DEPTHS, modules, strict=True)):
-            stages += [Unit(before, channels, 1 if i == 0 else 2)]
-            stages += [Attention(channels, depth) for _ in range(count)]
-            before = channels
-        stages += [Unit(before, WIDTH, 2), Unit(WIDTH, WIDTH), Unit(WIDTH, WIDTH)]
-        self.stages = nn.Sequential(*stages, nn.BatchNorm2d(WIDTH), nn.ReLU())
+        for i, (c, depth, count) in enumerate(zip(channels, DEPTHS, modules, strict=True)):
+            stages += [Unit(before, c, 1 if i == 0 else 2)]
+            stages += [Attention(c, depth) for _ in range(count)]
+            before = c
+        stages += [Unit(before, width, 2), Unit(width, width), Unit(width, width)]
+        self.stages = nn.Sequential(*stages, nn.BatchNorm2d(width), nn.ReLU())
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)

@@ -119,7 +119,7 @@ def analysed(
 
 def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
     """How the cells were trained, in words."""
-    base, bare = grid.base, [b.name for b in grid.backbones if b.init == "random"]
+    base, bare = grid.base, [b.label for b in grid.backbones if b.init == "random"]
     frozen = (
         f"frozen features: every backbone saw {grid.stored_views} views of each face once, shared "
         "by its cells"
@@ -130,7 +130,7 @@ def described(grid: GridConfig, bench: Bench, others: Manifest | None) -> str:
         f"{base.batch_size * base.accumulate} faces of {bench.train.label}, selected on "
         f"{bench.validation.label}"
     )
-    begun = [f"{b.name} {b.init}" for b in grid.backbones if b.init != "random"]
+    begun = [f"{b.label} {b.init}" for b in grid.backbones if b.init != "random"]
     if begun:
         text += f"; first weights: {', '.join(begun)}"
     if bare and others is not None:

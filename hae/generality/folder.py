@@ -15,7 +15,10 @@ from hae.generality.cells import Bench
 from hae.generality.grid import GridConfig
 
 SIGN = "grid.json"
-GROWING = ("backbones", "aggregators", "expression_heads", "heads", "ks", "bin_widths", "seeds")
+GROWING = (
+    "backbones", "aggregators", "expression_heads", "heads", "ks", "bin_widths", "seeds",
+    "seeds_of",
+)  # fmt: skip
 """Keys that may name more than before: the cells that are there stay as they are."""
 
 
@@ -77,7 +80,20 @@ def _goes_on(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> b
     before, now = found.get(key), wanted[key]
     if before == now:
         return True
+    if key == "seeds_of":
+        old, new = _seeds(found), _seeds(wanted)
+        return bool(old) and all(own <= new.get(name, own) for name, own in old.items())
     if key == "data":  # people to learn from, where nobody learned yet
         bare = any(backbone["init"] == "random" for backbone in found.get("backbones", []))
         return not bare and before == {k: v for k, v in now.items() if k != "first"}
     return key in GROWING and isinstance(before, list) and all(item in now for item in before)
+
+
+def _seeds(written: Mapping[str, Any]) -> dict[str, set[int]]:
+    """The seeds of every backbone of a grid as it was written; empty if it cannot be read."""
+    with suppress(ValueError):
+        own = {key: value for key, value in written.items() if key != "data"}
+        grid = GridConfig.model_validate(own)
+        names = [backbone.label for backbone in grid.backbones]
+        return {name: {*grid.seeds_of.get(name, grid.seeds)} for name in names}
+    return {}

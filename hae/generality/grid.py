@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from audit.names import check_name
 from hae.config import (
     CONTROLS,
     AggregatorConfig,
@@ -31,6 +32,7 @@ FEWEST_VIEWS = 4
 
 Mode = Literal["frozen", "end_to_end"]
 TaskName = Literal["age", "expression"]
+Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
 ExpressionHead = Literal["scn", "softmax"]
 OF_EXPRESSIONS: dict[str, dict[str, object]] = {
     "scn": {"cure": True, "label_smoothing": 0.0},
@@ -52,7 +54,9 @@ class GridConfig(Strict):
     ``bin_widths`` are of ages. ``aggregators``:
     names, or tables of their keys. ``controls``: beside every aggregator that uses regions the two
     with as many parameters. ``ks``: views of a face; ``stored_views`` of every training face, at
-    least four times the most, for frozen backbones.
+    least four times the most, for frozen backbones. ``seeds_of``: the seeds of single backbones, by
+    the name that the grid tells them by, in place of ``seeds``: what draws where it looks has more
+    luck in it.
     """
 
     base: RunConfig = RunConfig()
@@ -64,7 +68,8 @@ class GridConfig(Strict):
     heads: Annotated[tuple[HeadName, ...], Field(min_length=1)] = ("hierarchical",)
     ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (4,)
     bin_widths: Annotated[tuple[float, ...], Field(min_length=1)] = (1.0,)
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1)
+    seeds: Seeds = (0, 1)
+    seeds_of: dict[str, Seeds] = Field(default_factory=dict)
     stored_views: Positive = 16
     controls: bool = True
     stage_one: Positive = 1000
@@ -92,6 +97,10 @@ class GridConfig(Strict):
         ways = [label(aggregator) for aggregator in self.aggregators]
         if len(set(ways)) < len(ways):
             raise ValueError("aggregators: two have one name; a grid tells them apart by it")
+        for name, own in self.seeds_of.items():
+            check_name(name, names, "seeds_of", "backbone in the grid")
+            if len(set(own)) < len(own):
+                raise ValueError(f"seeds_of: {name!r} names one twice; name each once")
         most = max(self.ks)
         if self.mode == "frozen" and self.stored_views < FEWEST_VIEWS * most:
             raise ValueError(
@@ -188,7 +197,8 @@ def cells(grid: GridConfig) -> Iterator[Cell]:
     """All cells, those of a backbone in a row: they share what it saw."""
     shared = grid.base, grid.mode, grid.stored_views
     for backbone, task in product(grid.backbones, grid.tasks):
-        axes = (grid.ks, with_controls(grid), *_heads(grid, task), grid.seeds)
+        seeds = grid.seeds_of.get(backbone.label, grid.seeds)
+        axes = (grid.ks, with_controls(grid), *_heads(grid, task), seeds)
         for k, aggregator, head, width, seed in product(*axes):
             yield Cell(*shared, backbone, aggregator, head, k, width, seed, task)
 

@@ -39,6 +39,7 @@ def noise(n: int, size: int) -> Tensor:
         ("gcresnet50t", None, "stages.1.0.attn.conv_attn", (2, 8, 8)),
         ("resnest14d", None, "layer1.0.conv2.rsoftmax", (2, 128)),
         ("resattn56", None, "stages.5.gate", (2, 256, 16, 16)),
+        ("small_resattn", None, "stages.5.gate", (2, 32, 16, 16)),
     ],
 )
 def test_gates_by_name(name: str, of: str | None, gate: str, shape: tuple[int, ...]) -> None:
@@ -130,7 +131,11 @@ def test_residual_attention_takes_any_size(size: int) -> None:
     with torch.device("meta"):
         network = ResidualAttention((1, 1, 1))
         last = network.forward_features(torch.empty(1, 3, size, size))
+        small = Backbone("small_resattn")
+        features, regions = small.with_regions(torch.empty(1, 3, size, size))
     assert last.shape == (1, 2048, -(-size // 32), -(-size // 32))
+    assert (features.shape, small.out_dim) == ((1, 256), 256)
+    assert regions.shape == (1, (-(-size // 32)) ** 2, 256)
 
 
 def test_without_its_mask_an_attention_module_is_its_trunk() -> None:

@@ -24,6 +24,7 @@ MORE: dict[str, Any] = {
     "ks": [4, 2],
     "bin_widths": [1.0, 5.0],
     "seeds": [0, 1, 2],
+    "seeds_of": {"small_resnet": [0, 1, 2]},
 }
 
 
@@ -56,6 +57,7 @@ def test_a_grid_may_grow_and_not_shrink(
         ({"stage_one": 13}, "stage_one"),
         ({"mode": "end_to_end"}, "mode"),
         ({"controls": False}, "controls"),
+        ({"seeds_of": {"small_resnet": [0, 2]}}, "seeds_of"),
         ({"aggregators": ["mean", "single", {"name": "san", "width": 8}]}, "aggregators"),
         ({"backbones": [{"name": "small_resnet", "init": "timm"}]}, "backbones"),
     ],
@@ -109,3 +111,11 @@ def test_keys_that_did_not_exist_have_their_defaults(
     (tmp_path / SIGN).write_text(json.dumps(older))
     with pytest.raises(InputError, match="differs in mode"):
         sign(parts, tmp_path, grown({"mode": "end_to_end"}))
+
+
+def test_a_backbone_that_is_new_may_have_seeds_of_its_own(
+    parts: dict[str, Manifest], tmp_path: Path
+) -> None:
+    sign(parts, tmp_path)
+    two = [*SMALL.model_dump(mode="json")["backbones"], {"name": "ram", "glimpses": 2}]
+    assert sign(parts, tmp_path, grown({"backbones": two, "seeds_of": {"ram": [7]}}))

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from audit.configs import checked
+from audit.configs import checked, read_toml
 from audit.errors import InputError
-from hae.backbones.network import check_known
+from hae.backbones.network import ALONE, check_known
 from hae.backbones.weights import PACKAGE, PACKAGES
+from hae.config import AROUND
 from hae.generality.grid import GridConfig, cells, label, with_controls
 
 BASE = {
@@ -36,6 +37,14 @@ def test_every_cell_once_and_those_of_a_backbone_in_a_row() -> None:
     assert len(found) == 2 * 2 * 3 * 5
     assert len({cell.key for cell in found}) == len(found)
     assert [cell.backbone.name for cell in found] == ["small_resnet"] * 30 + ["lcnet_050"] * 30
+
+
+def test_what_draws_where_it_looks_may_have_more_seeds() -> None:
+    backbones = ["small_resnet", {"name": "ram", "glimpses": 2}]
+    one = grid(backbones=backbones, aggregators=["mean", "single"], seeds_of={"ram": [0, 1, 2]})
+    found = [(c.backbone.label, c.aggregator.name, c.seed) for c in cells(one)]
+    assert found[:4] == [("small_resnet", a, s) for a in ("mean", "single") for s in (0, 1)]
+    assert found[4:] == [("ram", a, s) for a in ("mean", "single") for s in (0, 1, 2)]
 
 
 def test_controls_stand_beside_two_streams() -> None:
@@ -66,6 +75,9 @@ def test_a_cell_is_base_with_its_own_keys() -> None:
         ({"aggregators": []}, "aggregators: Tuple should have at least 1 item"),
         ({"ks": [8]}, "stored_views is 16, must be at least 32, 4 for each of 8 views"),
         ({"seeds": [1, 1]}, "seeds: one is named twice"),
+        ({"seeds_of": {"lcnet_050": [1, 1]}}, "seeds_of: 'lcnet_050' names one twice"),
+        ({"seeds_of": {"lcnet_05": [1]}}, "seeds_of lcnet_05: no such backbone.*mean lcnet_050"),
+        ({"seeds_of": {"lcnet_050": []}}, "at least 1 item"),
         ({"backbones": [{"name": "a"}, {"name": "a", "init": "timm"}]}, "two have one name"),
         ({"heads": ["tree"]}, r"heads\.0: Input should be 'hierarchical'"),
         (
@@ -92,6 +104,20 @@ def test_the_grid_of_the_readme() -> None:
     assert len(list(cells(found))) == 3 * 7 * 2
 
 
+def test_every_backbone_that_attends_stands_in_one_grid() -> None:
+    path = Path(__file__).parents[3] / "recipes" / "grids" / "attending.toml"
+    found = checked(GridConfig, read_toml(path, "a grid"), path.name)
+    names = {backbone.name for backbone in found.backbones}
+    assert names >= {*AROUND, *ALONE}
+    for backbone in found.backbones:
+        check_known(backbone)
+    assert {"seresnet18", "skresnet18", "eca_resnext26ts", "gcresnext26ts", "resnest14d"} <= names
+    seeds = {b: {c.seed for c in cells(found) if c.backbone == b} for b in found.backbones}
+    drawing = {b.name for b, own in seeds.items() if len(own) >= 5}
+    assert drawing == {"tnet", "racnn", "ram", "dram"}
+    assert min(len(own) for own in seeds.values()) == 3
+
+
 def test_families_are_told_by_what_they_work_around() -> None:
     backbones = [{"name": "stn", "of": name} for name in ("small_resnet", "lcnet_050")]
     found = grid(backbones=[*backbones, "small_resnet"], aggregators=["mean"], seeds=[0])
@@ -104,3 +130,6 @@ def test_families_are_told_by_what_they_work_around() -> None:
     assert set(told[2]) == {"name", "init", "partial", "frozen"}
     with pytest.raises(InputError, match="two have one name"):
         grid(backbones=[{"name": "stn", "of": "lcnet_050", "transformers": t} for t in (1, 2)])
+    # full and compact are two methods
+    both = grid(backbones=[{"name": "bcnn", "of": "lcnet_050", "sketch": s} for s in (0, 256)])
+    assert [b.label for b in both.backbones] == ["bcnn.lcnet_050", "bcnn-compact.lcnet_050"]

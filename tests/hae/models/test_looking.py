@@ -16,12 +16,16 @@ from hae.adapters.checkpoint import load_checkpoint
 from hae.backbones.network import Backbone
 from hae.backbones.weights import load_weights
 from hae.checkpoint import read_checkpoint
-from hae.config import AgeModelConfig, ExpressionConfig
+from hae.config import AgeModelConfig, ExpressionConfig, RunConfig
+from hae.data.readers import read_data
 from hae.heads.target import AgeTarget
 from hae.models.age import AgeModel
 from hae.models.expression import ExpressionModel
-from hae.training.run import begin
+from hae.predict import predict
+from hae.training.labels import read_labels
+from hae.training.run import Order, begin
 from hae.training.train_age import train_age
+from hae.training.train_expression import train_expression
 from tests.hae.training.toys import SHORT, Told, order, write_faces
 
 AGES = torch.tensor([20.0, 50.0])
@@ -141,6 +145,41 @@ def test_a_whole_run_and_its_checkpoint(tmp_path: Path, backbone: str) -> None:
     load_weights(part, str(alone), partial=False, timm_name="small_resnet")
     assert all((v == 0).all() for v in part.state_dict().values())
     assert any((v != 0).any() for v in model.backbone.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("family", "where", "born"),
+    [("stn", "matrix.weight", 0.0), ("tnet", "baseline", 0.5)],
+)
+def test_a_whole_run_of_expressions_on_drawn_faces(
+    tmp_path: Path, family: str, where: str, born: float
+) -> None:
+    # all of the Self-Cure Network, and what learns where to look is not as it was born
+    backbone = next(found for found in FAMILIES if found["name"] == family)
+    faces = read_data("rendered:people=24,photos=2,size=32")
+    config = RunConfig.model_validate(
+        {
+            "steps": 6,
+            "batch_size": 8,
+            "validate_every": 3,
+            "validation": 0.3,
+            "model": {"size": 32, "backbone": backbone, "views": {"k": 1}},
+            "optimizer": {"name": "adamw", "lr": 1e-3, "warmup": 2},
+            "expression": {"relabel_from": 1, "relabel_margin": -0.5},
+        }
+    )
+    out, told = tmp_path / "run", Told()
+    made = train_expression(Order(faces, None, config, out, out / "cache", None, 1, {}), told)
+    assert [step for step, _ in told.steps] == [3, 6]
+    assert all(math.isfinite(value) for _, figures in told.steps for value in figures.values())
+    model = load_checkpoint(made)
+    assert model.classes == read_labels(faces).classes
+    state = model.model.backbone.state_dict()  # type: ignore[union-attr]
+    assert (state[f"network.{where}"] != born).any()
+    frame = predict(faces, model, workers=1)
+    proba = frame[[f"prob_{name}" for name in model.classes]].to_numpy()
+    assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert frame["expression_pred"].isin(model.classes).all()
 
 
 @pytest.mark.parametrize("backbone", ["racnn", "ram"])
