@@ -15,7 +15,8 @@ class Attended:
     """Of n images.
 
     ``features`` (n, ``out_dim``). ``regions`` (n, r, ``region_dim``): places, crops or parts; None
-    where there are none. ``maps``: gates, weights and maps by name, first dimension n. ``boxes``
+    where there are none. ``maps``: gates, weights and maps by name, first dimension n; square
+    ones, (n, h, h) or (n, c, h, h), of what gives no boxes lie over the whole image. ``boxes``
     (n, p, 4): what was looked at, as x0, y0, x1, y1 in shares of the image; parts of padding lie
     outside [0, 1]. ``penalties``: weighted terms of the loss that need no target, (n,) by name.
     ``parts`` (n, p, ``out_dim``): features that have a loss of their own. ``logs`` (n, m):
