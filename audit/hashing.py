@@ -21,7 +21,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LANES = 4
-_BOOTSTRAP, _FOLD, _UNIFORM, _HALF, _PART = 1, 2, 3, 4, 5
+_BOOTSTRAP, _FOLD, _UNIFORM, _HALF, _PART, _DRAWS = 1, 2, 3, 4, 5, 6
 
 
 def text_keys(texts: Sequence[str], namespace: str) -> Keys:
@@ -60,6 +60,15 @@ def _stream(purpose: int, seed: int, index: int) -> np.uint64:
     state = mix(np.array([seed], dtype=np.int64).view(np.uint64))
     state = mix(state ^ np.uint64(purpose << 56) ^ np.uint64(index))
     return np.uint64(state[0])
+
+
+def draws_seed(seed: int, index: int) -> int:
+    """A seed for what is drawn at place ``index`` of a run, in [0, 2^64).
+
+    Its lower half alone tells seeds and places apart, as generators read no more of it (torch on a
+    CPU: 32 bits).
+    """
+    return int(_stream(_DRAWS, seed, index))
 
 
 def _words(keys: Keys, purpose: int, seed: int, index: int) -> Keys:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from audit.hashing import draws_seed
 from hae.config import RunConfig
 from hae.optim import build_optimizer, warmup_cosine
 from hae.training.batches import Batch, Batches
@@ -69,7 +70,7 @@ class Training(LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make what dropout draws a function of (seed, process, batch)."""
         rank, world = self.trainer.global_rank, self.trainer.world_size
-        torch.manual_seed((self.config.seed << 32) + batch_idx * world + rank)
+        torch.manual_seed(draws_seed(self.config.seed, batch_idx * world + rank))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the task must know to the file to go on from."""

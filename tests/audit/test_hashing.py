@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 import pytest
 
-from audit.hashing import folds, poisson_weights, text_keys, uniforms
+from audit.hashing import draws_seed, folds, poisson_weights, text_keys, uniforms
 
 
 def test_twenty_pinned_weights() -> None:
@@ -50,3 +50,9 @@ def test_ids_are_normalised_but_namespaces_kept_apart() -> None:
     assert text_keys([composed], "subject") == text_keys([decomposed], "subject")
     assert text_keys(["1"], "subject") != text_keys(["1"], "sample")
     assert text_keys(["007"], "subject") != text_keys(["7"], "subject")
+
+
+def test_seeds_of_draws_differ_in_the_half_that_generators_read() -> None:
+    low = {draws_seed(seed, index) % 2**32 for seed in range(50) for index in range(200)}
+    assert len(low) > 10_000 - 10, "at most the few collisions that chance gives"
+    assert len({draws_seed(seed, 3) % 2**16 for seed in range(20)}) > 15
