@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.blocks import Spec
-from reports.still.axes import axis_of, label_of, width_of
+from reports.still.axes import Axis, axis_of, label_of, width_of
 from reports.still.marks import (
     Frame,
     Shape,
@@ -76,7 +76,17 @@ def _frame(spec: Spec, width: float, height: float) -> Frame:
     texts = (18 if x.visible else 0) + (20 if x.title else 0)
     top = 26.0 + (texts if at_top else 0)
     foot = height - 10 - (0 if at_top else texts)
-    return Frame(x, y, left, top, max(width - left - right, 40), max(foot - top, 40))
+    size = _square(spec, x, y, max(width - left - right, 40), max(foot - top, 40))
+    return Frame(x, y, left, top, *size)
+
+
+def _square(spec: Spec, x: Axis, y: Axis, width: float, height: float) -> tuple[float, float]:
+    """The largest plot in which a unit of y has the length, against x, that the figure asks for."""
+    given = spec["layout"].get("yaxis", {})
+    if given.get("scaleanchor") != "x":
+        return width, height
+    ratio = given.get("scaleratio", 1) * abs((y.end - y.start) / (x.end - x.start))
+    return min(width, height / ratio), min(height, width * ratio)
 
 
 def _axes(spec: Spec, frame: Frame) -> Iterator[Shape]:

@@ -77,6 +77,18 @@ def test_cells_take_the_colours_of_their_scale() -> None:
     assert colour_of(trace, (2, 2), 2.0) == "color-mix(in srgb,var(--heat-2) 100%,var(--heat-1))"
 
 
+def test_a_square_picture_stays_square() -> None:
+    grid = Grid(["1", "2"], ["1", "2"], [[0.0, 1.0], [1.0, 0.0]], [[""] * 2] * 2, [[""] * 2] * 2)
+    spec = heat(grid, bar="")
+    cells = _shapes(spec, "rect")
+    assert float(cells[0]["width"]) > 2 * float(cells[0]["height"])
+    spec["layout"]["yaxis"] |= {"scaleanchor": "x", "scaleratio": 1}
+    cells = _shapes(spec, "rect")
+    assert [float(c["width"]) for c in cells] == pytest.approx(
+        [float(cells[0]["height"])] * 4, abs=0.2
+    )
+
+
 def test_an_area_goes_out_above_and_back_below() -> None:
     points = [Point(0, None, 0, 1, ""), Point(1, None, 1, 3, "")]
     spec = lines([Line("band", points, shade=True)], x_axis="", y_axis="")
