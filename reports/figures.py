@@ -143,6 +143,47 @@ def forest(
     return {"data": data, "layout": layout}, 125 + ROW_HEIGHT * len(marks)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One row of a dumbbell plot: a value before and after."""
+
+    label: str
+    first: float
+    second: float
+    right: str
+    hover: str
+
+
+def dumbbell(
+    pairs: Sequence[Pair], *, axis: str, first: str, second: str, right: str
+) -> tuple[Spec, int]:
+    """Two marks joined by a line for every row, about 0; returns the figure and its height."""
+    before = [Mark(pair.label, pair.first, None, None, pair.right, pair.hover) for pair in pairs]
+    spec, height = forest(
+        before, axis=axis, right=right, reference=0.0, reference_label=say("no difference")
+    )
+    last = len(pairs) - 1
+    colour, symbol, _ = MARKS["worst"]
+    trace = spec["data"][0] | {"name": plot_text(first)}
+    trace["marker"] = trace["marker"] | {"symbol": "circle-open"}
+    after = trace | {
+        "name": plot_text(second), "x": [pair.second for pair in pairs],
+        "marker": trace["marker"] | {"symbol": symbol, "color": colour, "line": {"width": 0}},
+    }  # fmt: skip
+    spec["data"] = [trace, after, *spec["data"][1:]]
+    joins = [
+        {"type": "line", "layer": "below", "xref": "x", "yref": "y", "x0": pair.first,
+         "x1": pair.second, "y0": last - i, "y1": last - i,
+         "line": {"color": "var(--quiet)", "width": 2}}
+        for i, pair in enumerate(pairs)
+    ]  # fmt: skip
+    layout = spec["layout"]
+    layout["shapes"] = [*joins, *layout["shapes"]]
+    layout["showlegend"] = True
+    layout["margin"] |= {"b": 80}
+    return spec, height
+
+
 def _forest_trace(rows: Sequence[tuple[int, Mark]], role: Role) -> Spec:
     colour, symbol, name = MARKS[role]
     shown = [(y, m, m.value) for y, m in rows if m.value is not None]

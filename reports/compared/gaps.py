@@ -6,9 +6,9 @@ from audit.comparison import Comparison, GapChange
 from reports.blocks import Block, Figure, Heading, Panel, Prose, Section
 from reports.compared.lookup import LARGEST, combinations, gaps_of, headline, others, short, unit
 from reports.compared.rows import changes_table, mark
-from reports.compared.words import change_words, gap_sides, level_words
-from reports.figures import forest
-from reports.format import beside, combination_label, metric_title, semicolons, unit_name
+from reports.compared.words import change_words, from_to, gap_sides, level_words
+from reports.figures import Pair, dumbbell, forest
+from reports.format import beside, combination_label, count, metric_title, semicolons, unit_name
 from reports.language import english, say
 
 MAX_MARKS = 40
@@ -84,6 +84,29 @@ def _figure(
     )
     said = semicolons(f"{gap_sides(result, r)} {change_words(result, r)}" for r in rows[:10])
     alt = say("{title}. {said}.", title=heading, said=said)
-    panel = Panel(f"{id}-plot", heading, alt, spec, height)
+    panels = [Panel(f"{id}-plot", say("The change"), alt, spec, height)]
+    panels += _both(result, run, rows, beside(title, unit_name(u)), f"{id}-both")
     table = changes_table(result, [*largest, *rows], f"{id}-table", heading, fold=False)
-    return Figure(f"{id}-figure", heading, caption, (panel,), table)
+    return Figure(f"{id}-figure", heading, caption, tuple(panels), table, "half")
+
+
+def _both(result: Comparison, run: str, rows: list[GapChange], axis: str, id: str) -> list[Panel]:
+    """The gap of every pair in either run, joined by a line."""
+    pairs = [
+        Pair(
+            gap_sides(result, row), row.value_a, row.value_b, count(row.n_subjects),
+            beside(gap_sides(result, row), from_to(result, row)),
+        )
+        for row in rows[:MAX_MARKS]
+        if row.value_a is not None and row.value_b is not None
+    ]  # fmt: skip
+    if not pairs:
+        return []
+    base = short(result, result.spec.baseline)
+    spec, height = dumbbell(
+        pairs, axis=say("gap in {metric}", metric=axis), first=base, second=short(result, run),
+        right=say("people"),
+    )  # fmt: skip
+    said = semicolons(beside(gap_sides(result, row), from_to(result, row)) for row in rows[:10])
+    title = say("The gap in either run, without intervals")
+    return [Panel(id, title, say("{title}. {said}.", title=title, said=said), spec, height)]

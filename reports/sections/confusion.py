@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from audit.result import AuditResult
 from reports.blocks import Block, Cell, Column, Figure, Panel, Prose, Section, Size, Table, table
 from reports.figures import Grid, heat
-from reports.format import count, group_label, number, plain, sentences
+from reports.format import (
+    count,
+    group_label,
+    metric_title,
+    note_codes,
+    number,
+    plain,
+    sentences,
+)
 from reports.language import english, say
+from reports.lookup import headline, range_gap
 from reports.sections.curves import MAX_PANELS, MAX_ROWS, Curve, curves_of
 from reports.sections.marks import panels_words
 from reports.words import by
@@ -48,6 +57,7 @@ def build(result: AuditResult) -> Section | None:
         of = by(list(names)) if names else say("everyone")
         order = result.spec.classes or []
         blocks.append(matrices(curves, f"confusion-{i}", of, order, CONFUSION))
+        blocks += _difference(result, list(names), curves, f"confusion-{i}-difference")
     return Section("confusion", say("Confusion"), tuple(blocks))
 
 
@@ -71,6 +81,62 @@ def matrices(curves: list[Curve], id: str, of: str, order: list[str], axes: Axes
     return Figure(
         f"{id}-figure", title, caption, tuple(panels), _table(curves, id, title, axes), size
     )
+
+
+def _difference(
+    result: AuditResult, names: list[str], curves: list[Curve], id: str
+) -> list[Figure]:
+    """The matrix of the worst group minus that of the best, where both are tested and shown."""
+    metric = headline(result)
+    gap = None if metric is None or not names else range_gap(result, metric, names)
+    if gap is None or gap.value is None or "below_min_n" in note_codes(gap.note):
+        return []
+    sides = [next((c for c in curves if c.group == side), None) for side in (gap.a, gap.b)]
+    if sides[0] is None or sides[1] is None:
+        return []
+    worst, best = sides[0], sides[1]
+    classes = _classes(worst, result.spec.classes or [])
+    one, other = _shares(worst), _shares(best)
+    values = [[_minus(one.get((t, g)), other.get((t, g))) for g in classes] for t in classes]
+    labels = [plain(name) for name in classes]
+    title = say(
+        "Difference of confusions: {a} minus {b}", a=group_label(worst.group),
+        b=group_label(best.group),
+    )  # fmt: skip
+    hovers = [
+        [
+            say(CONFUSION.hover, true=t, given=g, share=number(v))
+            for g, v in zip(labels, row, strict=True)
+        ]
+        for t, row in zip(labels, values, strict=True)
+    ]
+    texts = [["" if v is None else _signed(v) for v in row] for row in values]
+    spec = heat(Grid(labels, labels, values, texts, hovers), bar="", diverging=True)
+    spec["layout"]["xaxis"]["title"] = {"text": say(CONFUSION.column), "standoff": 6}
+    spec["layout"]["yaxis"]["title"] = {"text": say(CONFUSION.row), "standoff": 6}
+    caption = say(
+        "The worst group's shares minus the best one's, by {metric}. The diagonal are differences "
+        "of recall: their intervals are among the differences; other cells have none.",
+        metric=metric_title(gap.metric),
+    )
+    alt = say("{title}. Shares of {n} classes, in the table.", title=title, n=len(classes))
+    panel = Panel(f"{id}-plot", title, alt, spec, 130 + 34 * len(classes))
+    rows = [
+        [Cell(t, head=True), Cell(g), Cell(number(v), v)]
+        for t, row in zip(labels, values, strict=True)
+        for g, v in zip(labels, row, strict=True)
+    ]
+    heads = (say(CONFUSION.row), say(CONFUSION.column), say("difference of shares"))
+    return [Figure(id, title, caption, (panel,), table(f"{id}-table", title, heads, rows), "half")]
+
+
+def _signed(value: float) -> str:
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}".replace("-", "−") if rounded else "0.00"
+
+
+def _minus(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b
 
 
 def _classes(curve: Curve, order: list[str]) -> list[str]:

@@ -72,7 +72,7 @@ def _frame(spec: Spec, width: float, height: float) -> Frame:
     if _scales(spec):
         right += 80
     at_top = layout.get("xaxis", {}).get("side") == "top"
-    x = axis_of(spec, "x", max(int((width - left - right) / 75), 2))
+    x = axis_of(spec, "x", max(int((width - left - right) / 70), 3))
     texts = (18 if x.visible else 0) + (20 if x.title else 0)
     top = 26.0 + (texts if at_top else 0)
     foot = height - 10 - (0 if at_top else texts)

@@ -85,3 +85,18 @@ def test_runs_that_agree_are_drawn_without_alarm() -> None:
     page = render_comparison(result)
     assert "No difference holds" in page
     assert "No gap between groups has surely changed" in page
+
+
+def test_the_gap_of_either_run_is_drawn_beside_its_change() -> None:
+    specs = json.loads(reader_of(record()).scripts["figure-specs"])
+    spec = specs["gaps-0-0-both"]
+    before, after = spec["data"][:2]
+    rows = [g for g in record().gaps if (g.metric, g.kind) == ("mae", "difference")]
+    rows.sort(key=lambda row: -abs(row.value or 0.0))
+    assert before["x"] == [row.value_a for row in rows]
+    assert after["x"] == [row.value_b for row in rows]
+    assert before["y"] == after["y"] == list(range(len(rows)))[::-1]
+    assert (before["name"], after["name"]) == ("old", "new")
+    assert before["marker"]["symbol"] != after["marker"]["symbol"]
+    joins = [shape for shape in spec["layout"]["shapes"] if shape["yref"] == "y"]
+    assert [(s["x0"], s["x1"]) for s in joins] == list(zip(before["x"], after["x"], strict=True))
