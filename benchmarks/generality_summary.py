@@ -13,7 +13,9 @@
 
 from weights of backbones that learned ages from one view of faces of UTKFace, by
 ``hae-audit train age`` (recipes/real-imagenet.toml, recipes/real-scratch.toml), in one size and
-normalisation. ``attending`` is the command in recipes/grids/attending.toml. Kept are the differences of the leading metrics, with intervals: of everyone on
+normalisation. ``attending`` is the command in recipes/grids/attending.toml.
+
+Kept are the differences of the leading metrics, with intervals: of everyone on
 each backbone, against the common control and the controls of equal size; over the backbones, for
 everyone and each group; how gaps change; whether the backbones agree on who is served worst.
 """
