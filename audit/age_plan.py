@@ -27,6 +27,7 @@ from audit.metrics.distribution_features import (
     distribution_features,
     distribution_shapes,
 )
+from audit.metrics.error_bins import error_bin_pieces, error_bin_shapes
 from audit.metrics.gate import gate_metrics, impossible_gates
 from audit.metrics.gate_features import (
     GatePlan,
@@ -55,7 +56,8 @@ class AgePlan:
 
     ``knots`` are those of the spline of the true age, none where no error in years exists;
     ``levels`` those of the intervals that the table states, in percent; ``looks`` the metrics of
-    where the model looked.
+    where the model looked; ``errors`` says whether every error is exact, so that its distribution
+    is drawn.
     """
 
     bands: tuple[Band, ...]
@@ -64,6 +66,7 @@ class AgePlan:
     knots: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
     looks: tuple[str, ...] = ()
+    errors: bool = False
 
 
 def age_plan(
@@ -82,9 +85,10 @@ def age_plan(
     if first.distribution is not None:
         legal = _legal(shards, is_band=is_band)
         distribution = DistributionPlan(bands, is_band, legal, _spread(shards))
-    knots = _knots(shards) if is_exact(first) else ()
+    exact = is_exact(first)
+    knots = _knots(shards) if exact else ()
     levels = () if first.intervals is None else first.intervals.levels
-    return AgePlan(bands, distribution, gate_plan, knots, levels, first.extras)
+    return AgePlan(bands, distribution, gate_plan, knots, levels, first.extras, exact)
 
 
 def _knots(shards: Sequence[Predictions]) -> tuple[float, ...]:
@@ -184,6 +188,7 @@ def plan_curve_layout(plan: AgePlan) -> Layout | None:
     shapes = distribution_curve_shapes(plan.distribution) if plan.distribution else {}
     if plan.gates is not None and not plan.gates.predicted_bands:
         shapes |= gate_curve_shapes(plan.gates)
+    shapes |= error_bin_shapes() if plan.errors else {}
     return Layout({**dict.fromkeys(COUNTS, ()), **shapes}) if shapes else None
 
 
@@ -197,6 +202,8 @@ def plan_curves(shard: Predictions, plan: AgePlan, weight: FloatArray) -> csr_ar
         pieces += distribution_pieces(shard, plan.distribution, weight)
     if plan.gates is not None and not plan.gates.predicted_bands:
         pieces += gate_pieces(shard, plan.gates, weight)
+    if plan.errors:
+        pieces += error_bin_pieces(shard, weight)
     return from_pieces(pieces, layout, len(shard))
 
 

@@ -33,6 +33,9 @@ DESCRIPTIONS = {
     "mae_by_age": "x: lower edge of the age band in years, y: MAE in years with 95 % interval",
     "bias_by_age": "x: lower edge of the age band in years, y: mean signed error in years with "
     "95 % interval; falls with age by regression to the mean",
+    "error_density": "x: lower edge in years of a bin of the signed error, 5 years wide and around "
+    "0 from -2.5 to 2.5, -37.5: all below -32.5, 32.5: all of 32.5 and above, y: share of the "
+    "faces in it with a 95 % interval by person, n: faces of the group",
     "gate_fpr": "class: a legal age, x: challenge age in years, y: share of people under the "
     "legal age who pass, with a 95 % interval by person at each point",
     "gate_fnr": "class: a legal age, x: challenge age in years, y: share of people of legal age "

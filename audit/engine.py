@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.age_extras import Extras, extra_specs
-from audit.age_plan import AgePlan
+from audit.age_plan import AgePlan, plan_curve_layout
 from audit.aggregates import aggregate_rows, two_rate_rows
 from audit.block import Setting, build_block, moments_wanted
 from audit.calibrated import Calibrated
 from audit.collect import Collected
 from audit.concerns import block_warnings, failure_warnings, source_warnings, table_warnings
 from audit.curves import age_curves, expression_curves
+from audit.error_rows import error_curves
 from audit.evidence import Evidence, gather
 from audit.facts import Facts
 from audit.fairness_rows import fairness_rows
@@ -97,6 +98,8 @@ def audit_source(source: Source, options: Options) -> AuditResult:
         moments_wanted(setting),
         source.n_units,
         options.max_cells,
+        plan_curve_layout(source.plan),
+        ((), *source.combinations),
     )
     if facts.task == "expression":
         mix = class_mix(setting.layout, evidence.moments[()].totals.sum(axis=0))
@@ -111,6 +114,7 @@ def audit_source(source: Source, options: Options) -> AuditResult:
         for c in aged:
             if c in evidence.moments:
                 curves += age_curves(setting, evidence.moments[c], c, evidence.order)
+    curves += error_curves(evidence.spread, evidence.order)
     slices, searched = source.slices(setting)
     more = source.extras(setting)
     curves += more.curves

@@ -7,7 +7,7 @@ never a row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ from scipy.sparse import csr_array, diags_array
 
 from audit.absolute import Errors, all_errors, error_part
 from audit.collect import Collected, order_of
+from audit.error_rows import GroupRates, added_errors, error_sums
 from audit.groups import Cell, check_cells
+from audit.metrics.core import Layout
 from audit.moments import Moments, Wanted, added, all_moments
 from audit.units import UnitSums, bucket_keys, collect, entries, merge
 
@@ -41,6 +43,8 @@ class Evidence:
         Attribute -> its values in reading order, and how many faces have none.
     n_units : int
         Persons in the whole table.
+    spread : mapping
+        Combination of attributes -> group -> what its distribution of the error needs.
     """
 
     attributes: tuple[str, ...]
@@ -50,6 +54,7 @@ class Evidence:
     moments: Mapping[Combination, Moments]
     errors: Errors | None
     n_units: int
+    spread: Mapping[Combination, GroupRates] = field(default_factory=dict)
 
 
 def gather(
@@ -59,6 +64,8 @@ def gather(
     wanted: Wanted,
     n_units: int,
     max_cells: int,
+    curves: Layout | None = None,
+    drawn: Sequence[Combination] = (),
 ) -> Evidence:
     """Add up parts of a table that share no person.
 
@@ -70,6 +77,10 @@ def gather(
         Whose moments are needed: those with an attribute that a part lacks are left out.
     n_units : int
         Persons in the whole table: decides whether persons or buckets are resampled.
+    curves : Layout, optional
+        Of the sums of the curves of the parts.
+    drawn : sequence of tuple of str
+        Whose distributions of the error are drawn.
 
     Raises
     ------
@@ -80,6 +91,7 @@ def gather(
     units: UnitSums | None = None
     waiting: list[UnitSums] = []
     moments: dict[Combination, Moments] = {}
+    spread: dict[Combination, GroupRates] = {}
     dropped: set[Combination] = set()
     cells: dict[Cell, None] = {}
     values: dict[str, dict[str, None]] = {}
@@ -91,6 +103,8 @@ def gather(
         for combination, new in found.items():
             known = moments.get(combination)
             moments[combination] = new if known is None else added(known, new)
+        for combination, rates in error_sums(part, curves, drawn).items():
+            spread[combination] = added_errors(spread.get(combination, {}), rates)
         more = _resampled(part.sums, width, n_units, wanted.columns)
         units, waiting = _absorbed(units, waiting, more)
         cells.update(dict.fromkeys(more.cells))
@@ -111,6 +125,7 @@ def gather(
         moments,
         all_errors(errors, units.cells) if errors else None,
         n_units,
+        spread,
     )
 
 

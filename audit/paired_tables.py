@@ -73,6 +73,7 @@ def paired_tables(
     edges = options.edges
     bands = table_bands(shards[:1], edges or DECADES)
     plan = age_plan(shards, bands) if shards[0].task == "age" else AgePlan(bands)
+    plan = replace(plan, errors=False)  # nothing of a comparison draws them
     reading = Reading(used, combinations, edges, plan, options.max_cells)
     sums = {name: sums_of(table, reading) for name, table in aligned.runs.items()}
     persons = next(iter(sums.values())).persons.sums

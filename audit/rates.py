@@ -2,17 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from audit.estimates import wilson_faces
 from audit.intervals import Estimates
-from audit.units import GroupedSums
+from audit.units import GroupedSums, Values
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class RateSums:
+    """What rates hits / base and their intervals need of the persons: arrays (J,) or (G, J).
+
+    ``hit``, ``base`` and ``n`` are totals; ``hit2``, ``cross`` and ``base2`` sums over persons of
+    hits squared, hits x base and base squared; ``m``, ``hitting`` and ``missing`` are persons with
+    a base, with hits and with misses. Parts of a table that share no person add up.
+    """
+
+    hit: FloatArray
+    base: FloatArray
+    hit2: FloatArray
+    cross: FloatArray
+    base2: FloatArray
+    n: FloatArray
+    m: FloatArray
+    hitting: FloatArray
+    missing: FloatArray
+
+    @classmethod
+    def empty(cls, *shape: int) -> RateSums:
+        """Of nobody."""
+        return cls(*(np.zeros(shape) for _ in range(9)))
+
+    def __add__(self, other: RateSums) -> RateSums:
+        """Of the persons of both."""
+        return RateSums(*(a + b for a, b in zip(_parts(self), _parts(other), strict=True)))
+
+
+def _parts(sums: RateSums) -> tuple[FloatArray, ...]:
+    return tuple(vars(sums).values())
+
+
+def joined(found: Sequence[RateSums]) -> RateSums:
+    """Several groups (J,) as one value (G, J)."""
+    return RateSums(*(np.stack(part) for part in zip(*map(_parts, found), strict=True)))
+
+
+def rate_sums(persons: Values, hits: IntArray, base: IntArray, counts: IntArray) -> RateSums:
+    """The sums of J rates over the persons of one group: sparse (persons, F) -> arrays (J,)."""
+    part = csr_array(persons)
+    hit, all_ = csr_array(part[:, hits]), csr_array(part[:, base])
+
+    def total(values: csr_array) -> FloatArray:
+        return np.asarray(values.sum(axis=0), dtype=np.float64).ravel()
+
+    return RateSums(
+        hit=total(hit),
+        base=total(all_),
+        hit2=total(hit.multiply(hit)),
+        cross=total(hit.multiply(all_)),
+        base2=total(all_.multiply(all_)),
+        n=total(part[:, counts]),
+        m=_count(all_),
+        hitting=_count(hit),
+        missing=_count(csr_array(all_ - hit)),
+    )
+
+
+def rates(s: RateSums) -> tuple[Estimates, FloatArray]:
+    """The rates (G, J) with what their intervals need, and the persons that enter each.
+
+    The variance by person is sum (h - r b)^2 / (sum b)^2 x m / (m - 1) for hits h, base b, rate r.
+    """
+    value = np.where(s.base > 0, s.hit / np.where(s.base > 0, s.base, 1.0), np.nan)
+    value = np.where(np.abs(value - np.rint(value)) <= _TOLERANCE, np.rint(value), value)
+    square = np.maximum(s.hit2 - 2 * value * s.cross + value**2 * s.base2, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        var = np.where(s.m > 1, square / s.base**2 * s.m / (s.m - 1), np.nan)
+        m_eff = s.base**2 / s.base2
+    df = np.minimum(s.m, m_eff) - 1
+    df = np.where(df >= 1 - _TOLERANCE, df, np.nan)
+    n_eff, normal = wilson_faces(s.n, value, var, s.m, np.minimum(s.hitting, s.missing))
+    e = Estimates(value=value, var=var, df=df, n_eff=n_eff, normal=normal, n=s.n, m_eff=m_eff)
+    return e, s.m
 
 
 def column_rates(
@@ -35,30 +115,8 @@ def column_rates(
     Estimates, array (G, J)
         The rates, and the persons that enter each.
     """
-    shape = (grouped.n_groups, len(hits))
-    found = {name: np.full(shape, np.nan) for name in ("value", "var", "df", "n", "m_eff")}
-    n_eff, persons = np.full(shape, np.nan), np.zeros(shape)
-    normal = np.zeros(shape, dtype=np.bool_)
-    for g in range(grouped.n_groups):
-        part = csr_array(grouped.of(g))
-        hit, all_ = csr_array(part[:, hits]), csr_array(part[:, base])
-        a, w = (np.asarray(x.sum(axis=0)).ravel() for x in (hit, all_))
-        value = np.where(w > 0, a / np.where(w > 0, w, 1.0), np.nan)
-        value = np.where(np.abs(value - np.rint(value)) <= _TOLERANCE, np.rint(value), value)
-        residual = hit - all_.multiply(np.nan_to_num(value)[None, :])
-        m = _count(all_)
-        square = np.asarray(residual.multiply(residual).sum(axis=0)).ravel()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            var = np.where(m > 1, square / w**2 * m / (m - 1), np.nan)
-            m_eff = w**2 / np.asarray(all_.multiply(all_).sum(axis=0)).ravel()
-        rarer = np.minimum(_count(hit), _count(csr_array(all_ - hit)))
-        n = np.asarray(part[:, counts].sum(axis=0)).ravel()
-        df = np.minimum(m, m_eff) - 1
-        n_eff[g], normal[g] = wilson_faces(n, value, var, m, rarer)
-        found["df"][g] = np.where(df >= 1 - _TOLERANCE, df, np.nan)
-        found["value"][g], found["var"][g], found["n"][g] = value, var, n
-        found["m_eff"][g], persons[g] = m_eff, m
-    return Estimates(n_eff=n_eff, normal=normal, **found), persons
+    found = [rate_sums(grouped.of(g), hits, base, counts) for g in range(grouped.n_groups)]
+    return rates(joined(found)) if found else rates(RateSums.empty(0, len(hits)))
 
 
 def _count(values: csr_array) -> FloatArray:

@@ -201,7 +201,7 @@ def _source(
     bands = bands_from_edges(options.edges or DECADES) if form.task == "age" else ()
     if form.bands[0]:
         bands = tuple(sorted(seen.bands))
-    plan = AgePlan(bands)
+    plan = AgePlan(bands, errors=form.task == "age" and not any(form.bands))
     mass = _mass_edges(paths, form, options, batch)
 
     def parts() -> Iterator[Collected]:
