@@ -17,6 +17,7 @@ from reports.sections.curves import (
     line_of,
     points_table,
 )
+from reports.sections.errors import ridge_blocks
 from reports.sections.marks import bars_words, panels_words
 from reports.words import by
 
@@ -48,7 +49,7 @@ _CAUTION = english(
 
 
 def build(result: AuditResult) -> Section | None:
-    """Curves of everyone, then one figure for each attribute with a panel for each group."""
+    """Curves of everyone, then of each attribute, at last how errors spread in the groups."""
     drawn = {row.name for row in result.curves if row.y is not None}
     pairs = [pair for pair in MEASURES if any(measure.curve in drawn for measure in pair)]
     blocks: list[Block] = []
@@ -61,6 +62,7 @@ def build(result: AuditResult) -> Section | None:
         for i, (names, curves) in enumerate(arranged.items()):
             of = by(list(names))
             blocks.append(_figure(result, measure, f"{id}-{i}", curves, everyone, of))
+    blocks += ridge_blocks(result)
     if not blocks:
         return None
     return Section("by-age", say("Error by age"), (Prose((say(_CAUTION),)), *blocks))

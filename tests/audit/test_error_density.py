@@ -65,13 +65,13 @@ def test_weights_count_and_failures_do_not() -> None:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """3,000 photos of 900 people whose errors go together, two groups and an unknown one."""
-    rng, n = np.random.default_rng(5), 3000
-    person = rng.integers(0, 900, n)
+    """1,200 photos of 400 people whose errors go together, two groups and an unknown one."""
+    rng, n = np.random.default_rng(5), 1200
+    person = rng.integers(0, 400, n)
     group = np.array(["a", "b", None], dtype=object)[np.minimum(person % 5, 2) % 3]
     group[person % 5 == 3] = "b"
     age = rng.integers(15, 80, n).astype(float)
-    error = rng.normal(0, 6, 900)[person] + rng.normal(0, 6, n) + 4.0 * (person % 5 == 0)
+    error = rng.normal(0, 6, 400)[person] + rng.normal(0, 6, n) + 4.0 * (person % 5 == 0)
     return pd.DataFrame(
         {"sample_id": [f"s{i}" for i in range(n)], "subject_id": [f"p{i}" for i in person],
          "age": age, "age_pred": np.round(age + error, 1), "group": group}
@@ -131,7 +131,7 @@ def test_the_order_of_rows_and_streaming_change_nothing(
 
 
 def test_there_is_none_of_bands_nor_of_too_many_groups(frame: pd.DataFrame, tmp_path: Path) -> None:
-    few = frame.head(200)
+    few = frame.head(100)
     low = (few.age // 10) * 10
     banded = few.drop(columns="age").assign(age_low=low, age_high=low + 10)
     assert not any(r.name == "error_density" for r in _audit(banded, "group").curves)
