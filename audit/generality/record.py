@@ -149,6 +149,9 @@ class ConcordanceRow(Record):
     note: Note = None
 
 
+Placed = Literal["face", "crop", "nowhere"]
+
+
 class AttentionRow(Record):
     """What an aggregator attends to on one backbone: the mean over test faces and seeds."""
 
@@ -158,6 +161,11 @@ class AttentionRow(Record):
     weights: list[float] = Field(
         description="shares that sum to 1, of each view or of each region; regions of a square "
         "row by row from the top left"
+    )
+    placed: Placed = Field(
+        default="face",
+        description="regions are the places of a map of the face, of a map of crops of it (such as "
+        "views that are flipped and turned), or of no map: parts and crops that lie anywhere",
     )
     n: int = Field(description="test faces")
     n_subjects: int

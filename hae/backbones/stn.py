@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SEEN = 64
 """Side in pixels of what the localiser looks at."""
 GUARD = 0.1
-"""Weight of the penalty."""
+"""Weight of the penalty, in units of the answer's loss: it must hold whether that is of squares of
+years or of probabilities."""
 AREAS = (0.4**2, 1.2**2)
 """Shares of the image that a transformer may show without a penalty: scales 0.4 to 1.2."""
 
@@ -31,8 +32,9 @@ AREAS = (0.4**2, 1.2**2)
 class SpatialTransformer(nn.Module):
     """T crops x(A_t grid), A_t (2, 3) from a localiser; the features of all in a row.
 
-    At birth all A are the identity, exactly. Penalty ``transform``: 0.1 times the mean over t of
-    |A_t - I|^2 + (what |det A_t| lies outside [0.4^2, 1.2^2])^2; a mirror counts as det 0 or less.
+    At birth all A are the identity, exactly. Term ``transform`` of the loss: 0.1 times that of the
+    answer times the mean over faces and t of |A_t - I|^2 + (what det A_t lies outside
+    [0.4^2, 1.2^2])^2; a mirror has a det below 0.
 
     Parameters
     ----------
@@ -67,8 +69,10 @@ class SpatialTransformer(nn.Module):
         small = functional.interpolate(
             images, (SEEN, SEEN), mode="bilinear", align_corners=False, antialias=True
         )
-        found: Tensor = self.matrix(self.localiser(small))
-        return found.float().view(-1, self.n, 2, 3)
+        hidden = self.localiser(small)
+        with torch.autocast(images.device.type, enabled=False):  # bfloat16 tells 1/256 apart
+            found: Tensor = self.matrix(full(hidden))
+        return found.view(-1, self.n, 2, 3)
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, T d)."""
@@ -85,12 +89,12 @@ class SpatialTransformer(nn.Module):
             regions.reshape(n, -1, regions.shape[-1]),
             maps={"transform": matrices},
             boxes=around(matrices),
-            penalties={"transform": GUARD * penalty(matrices)},
         )
 
     def losses(self, attended: Attended, judge: Judge) -> dict[str, Tensor]:
-        """None but the penalty."""
-        return {}
+        """``transform``: :func:`penalty` times the loss of the answer, which it does not teach."""
+        scale = judge(attended.features[:, None]).loss.detach()
+        return {"transform": GUARD * scale * penalty(attended.maps["transform"]).mean()}
 
 
 def crops(images: Tensor, matrices: Tensor, side: int | None = None) -> Tensor:

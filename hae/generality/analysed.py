@@ -119,6 +119,7 @@ def attention_rows(grid: GridConfig, records: Sequence[CellRecord]) -> list[Atte
             n=seeds[0].n_faces,
             n_subjects=seeds[0].n_people,
             n_seeds=len(seeds),
+            placed=seeds[0].placed,
         )
         for (backbone, aggregator, over), seeds in found.items()
     ]

@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from audit.generality.record import Placed
 from hae.aggregate.shares import Over, shares
+from hae.backbones.stn import SpatialTransformer
 from hae.config import Strict
 from hae.inference import chunk_size
 from hae.models.age import AgeModel
 from hae.models.neck import Seen
 from hae.training.faces import Faces
 from hae.training.stored import Stored
+from hae.where.looks import on_the_face
 
 FEWEST = 20
 """People; a mean over fewer tells of single ones."""
@@ -23,13 +26,15 @@ FloatArray = npt.NDArray[np.float64]
 class Attention(Strict):
     """Shares of the attention, which sum to 1: of each view, or of each region row by row.
 
-    Means over ``n_faces`` faces of ``n_people``.
+    Means over ``n_faces`` faces of ``n_people``. ``placed``: regions are the places of a map of the
+    face, of a map of a crop of it (a view, which may be flipped and turned too), or of no map.
     """
 
     over: Over
     weights: tuple[float, ...]
     n_faces: int
     n_people: int
+    placed: Placed = "face"
 
 
 @torch.inference_mode()
@@ -56,9 +61,19 @@ def attention_of(
             weights=tuple(round(float(x), 5) for x in total / n),
             n_faces=n,
             n_people=people,
+            placed=_placed(model),
         )
         for over, total in sums.items()
     )
+
+
+def _placed(model: AgeModel) -> Placed:
+    network = model.backbone.network
+    if isinstance(network, SpatialTransformer) and network.n == 1:
+        return "crop"
+    if on_the_face(model.backbone) is None:
+        return "nowhere"
+    return "crop" if model.config.aggregator.regions == "view" else "face"
 
 
 def mean_face(faces: Faces) -> tuple[tuple[int, ...], ...]:

@@ -18,6 +18,7 @@ from audit.files import write_text
 from audit.result import FileHash
 from audit.tables import file_hash
 from hae.backbones.network import Backbone
+from hae.backbones.racnn import RecurrentAttention
 from hae.backbones.weights import WeightsReport, load_weights
 from hae.checkpoint import Header, Provenance, read_checkpoint
 from hae.config import CHECKPOINT, TRAINED, BackboneConfig, RunConfig
@@ -222,6 +223,7 @@ def begin(
             partial=settings.partial,
             timm_name=settings.of or settings.name,
         )
+    _check_proposals(backbone, order, report)
     keys = (*found.missing, *found.unexpected, *found.mismatched)
     if keys:
         report.notice(f"first weights {found.source}: did not match: {', '.join(keys)}")
@@ -257,6 +259,22 @@ def _check_trained(settings: BackboneConfig, backbone: Backbone, report: Report)
         report.notice(
             f"{place}: is frozen before it has learned where to look; train it first, and name its "
             "checkpoint with model.backbone.init"
+        )
+
+
+def _check_proposals(backbone: Backbone, order: Order, report: Report) -> None:
+    """Tell of a run that ends before its backbone begins to learn where to look."""
+    network, config = backbone.network, order.config
+    if not isinstance(network, RecurrentAttention) or backbone.frozen:
+        return
+    left = network.settings.proposal_steps - int(network.batches)
+    batches = config.steps * config.accumulate
+    if left >= batches:
+        report.notice(
+            f"backbone {backbone.name!r}: all {batches:,} batches of the run are of its "
+            f"{left:,} proposal_steps, so it learns to propose the squares of highest response and "
+            "nothing of where to look from the answers; raise steps, or lower "
+            "model.backbone.proposal_steps"
         )
 
 

@@ -65,7 +65,7 @@ def look(model: Model, images: Tensor, face: Face = CANONICAL) -> dict[str, Shar
             found["attention"] = Shares(
                 np.mean([x.regions for x in own], axis=0), np.mean([x.cells for x in own], axis=0)
             )
-        network = _on_the_face(model.backbone)
+        network = on_the_face(model.backbone)
         if network is not None:
             attention = _of_aggregator(model, images)
             if attention is not None:
@@ -98,8 +98,8 @@ def _spatial(attended: Attended) -> Iterator[Tensor]:
             yield x if x.ndim == 3 else x.mean(dim=1)
 
 
-def _on_the_face(backbone: Backbone) -> nn.Module | None:
-    """The network whose last map lies over the face itself, not over crops of it."""
+def on_the_face(backbone: Backbone) -> nn.Module | None:
+    """The network whose last map lies over the face itself, not over crops or parts of it."""
     network: nn.Module = backbone.network
     if isinstance(network, BilinearPooling | DasNet):
         network = network.inner.network

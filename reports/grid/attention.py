@@ -76,7 +76,8 @@ def _views(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]
 
 
 def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRow]) -> Figure:
-    backbone, face = plain(rows[0].backbone), result.drawn_face
+    backbone = plain(rows[0].backbone)
+    faces = [result.drawn_face if row.placed == "face" and _side(row) else [] for row in rows]
     panels = [
         Panel(
             f"attention-regions-plot-{i}",
@@ -89,18 +90,18 @@ def _regions(result: Generality, rows: list[AttentionRow], own: list[AttentionRo
             _on_face(_grid(row), face, (0.0, _end(rows))),
             HEIGHT,
         )
-        for i, row in enumerate(rows)
+        for i, (row, face) in enumerate(zip(rows, faces, strict=True))
     ]  # fmt: skip
     title = say("Attention to the regions of a face on {backbone}", backbone=backbone)
     caption = say("Colours say how many times an even share it is, on one scale for all.")
-    if face:
+    if any(faces):
         caption = sentences(caption, say(_DRAWN))
     shown = _table("regions", own, say("Attention to the regions"))
     return Figure("attention-regions-figure", title, caption, tuple(panels), shown, "small")
 
 
 def _grid(row: AttentionRow) -> Grid:
-    """A square where the regions form one, else a row of them."""
+    """A square where the regions are places that form one, else a row of them."""
     columns = _side(row) or len(row.weights)
     starts = range(0, len(row.weights), columns)
     shares = [list(row.weights[start : start + columns]) for start in starts]
@@ -120,10 +121,9 @@ def _grid(row: AttentionRow) -> Grid:
 def _on_face(grid: Grid, face: list[list[int]], ends: tuple[float, float]) -> Spec:
     """A heat map that a face shines through; without a face the map alone."""
     spec = picture(grid, ends=ends)
-    rows, columns = len(grid.rows), len(grid.columns)
-    if not face or rows != columns:
+    if not face:
         return spec
-    side = len(face)
+    side, columns = len(face), len(grid.columns)
     places = [(i + 0.5) / side * columns - 0.5 for i in range(side)]
     under = {
         "type": "heatmap", "x": places, "y": places, "z": face, "colorscale": _GREYS,
@@ -147,7 +147,7 @@ def _times_even(rows: list[AttentionRow], k: int) -> list[list[float | None]]:
 
 
 def _side(row: AttentionRow) -> int | None:
-    side = math.isqrt(len(row.weights))
+    side = math.isqrt(len(row.weights)) if row.placed != "nowhere" else 0
     return side if side**2 == len(row.weights) and side > 1 else None
 
 

@@ -15,11 +15,14 @@ from tests.reports.test_generality_page import analysed, read
 FACE = [[100] * 8 for _ in range(8)]
 
 
-def row(aggregator: str, over: str, *weights: float, backbone: str = "b1") -> AttentionRow:
+def row(
+    aggregator: str, over: str, *weights: float, backbone: str = "b1", placed: str = "face"
+) -> AttentionRow:
     return AttentionRow.model_validate(
         {
             "backbone": backbone, "aggregator": aggregator, "over": over, "weights": weights,
             "n": 30, "n_subjects": 20, "n_seeds": 2,
+            "placed": placed,
         }
     )  # fmt: skip
 
@@ -79,6 +82,22 @@ def test_regions_that_form_no_square_stand_in_a_row() -> None:
     )
     (drawn,) = specs["attention-regions-plot-0"]["data"]
     np.testing.assert_allclose(drawn["z"], [[1.5, 0.9, 0.6]])
+
+
+def test_parts_are_no_map_and_crops_no_face() -> None:
+    """Four parts of an hourglass are no 2 x 2 places; those of flipped views are, of no face."""
+    shares = (0.1, 0.2, 0.3, 0.4)
+    parts = looking(FACE, row("san", "regions", *shares, placed="nowhere"))
+    (drawn,) = json.loads(read(parts).scripts["figure-specs"])["attention-regions-plot-0"]["data"]
+    np.testing.assert_allclose(drawn["z"], [[0.4, 0.8, 1.2, 1.6]])
+    text = render_generality(parts)
+    assert "san on b1: most to region 4, 40.0 %" in text
+    crops = looking(FACE, row("han", "regions", *shares, placed="crop"))
+    (drawn,) = json.loads(read(crops).scripts["figure-specs"])["attention-regions-plot-0"]["data"]
+    np.testing.assert_allclose(drawn["z"], [[0.4, 0.8], [1.2, 1.6]])
+    for page in (text, render_generality(crops)):
+        assert "Under it lies the mean of the drawn faces" not in page
+    assert "Under it lies the mean of the drawn faces" in render_generality(looking(FACE, *ROWS))
 
 
 def test_names_are_escaped() -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from audit.configs import checked
 from audit.errors import InputError
+from hae.backbones.attended import Judged
 from hae.backbones.bcnn import BilinearPooling
 from hae.backbones.network import Backbone
 from hae.backbones.resattn import Attention, ResidualAttention
@@ -92,7 +93,7 @@ def test_transformers_are_born_as_the_identity(size: int) -> None:
     assert found.features.shape == (2, 256)
     assert found.boxes is not None
     assert torch.allclose(found.boxes, torch.tensor([0.0, 0, 1, 1]).expand(2, 2, 4), atol=1e-6)
-    assert (found.penalties["transform"] == 0).all()
+    assert (penalty(found.maps["transform"]) == 0).all()
 
 
 def test_a_transformer_shows_what_its_matrix_says() -> None:
@@ -116,6 +117,39 @@ def test_the_guard_is_the_distance_to_the_identity_and_the_area() -> None:
     large = torch.tensor([[[[2.0, 0, 0], [0, 2.0, 0]]]])
     assert penalty(small).item() == pytest.approx(2 * 0.64 + 0.12**2, rel=1e-5)
     assert penalty(large).item() == pytest.approx(2 + (4 - 1.44) ** 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_the_guard_is_in_units_of_the_loss_of_the_answer(unit: float) -> None:
+    """A half as large on one axis: |A - I|^2 = 1/4 and no area beyond. The answer learns nothing of
+    it, the localiser all."""
+    stn = backbone("stn").train()
+    with torch.no_grad():
+        stn.network.matrix.bias[0] = 0.5  # type: ignore[union-attr, operator, index]
+
+    def judge(features: Tensor) -> Judged:
+        loss = unit * (1 + features.square().mean())
+        none = features.new_zeros(features.shape[:2])
+        return Judged(loss, none, none)
+
+    found = stn.attend(noise(3, 64))
+    (term,) = stn.losses(found, judge).values()
+    answer = judge(found.features[:, None]).loss
+    assert term.item() == pytest.approx(0.1 * answer.item() / 4, rel=1e-5)
+    term.backward()
+    assert all(p.grad is None for p in stn.network.inner.parameters())  # type: ignore[union-attr]
+    slope = stn.network.matrix.bias.grad  # type: ignore[union-attr]
+    # d 0.1 (a - 1)^2 / da = -0.1, of the mean over faces
+    assert slope[0].item() == pytest.approx(-0.1 * answer.item(), rel=1e-5)  # type: ignore[index]
+
+
+def test_matrices_are_exact_in_mixed_precision() -> None:
+    """A shift by 1/1000 is not told by bfloat16 beside 1."""
+    stn = backbone("stn").eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        stn.network.matrix.bias[0] = 1.001  # type: ignore[union-attr, operator, index]
+        found = stn.network.matrices(noise(1, 64))  # type: ignore[operator]
+    assert found[0, 0, 0, 0].item() == pytest.approx(1.001, abs=1e-6)
 
 
 @pytest.mark.parametrize(("name", "millions"), [("resattn56", 29.76), ("resattn92", 50.42)])

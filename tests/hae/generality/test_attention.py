@@ -90,6 +90,7 @@ def test_shares_of_a_model_are_the_mean_over_faces(name: str, faces: Faces) -> N
     for one in found:
         assert sum(one.weights) == pytest.approx(1, abs=1e-4)
         assert (one.n_faces, one.n_people) == (24, 24)
+        assert one.placed == ("crop" if name == "han" else "face")
     # the same of both halves, averaged
     with torch.inference_mode():
         index = np.arange(3)[None]
@@ -100,6 +101,38 @@ def test_shares_of_a_model_are_the_mean_over_faces(name: str, faces: Faces) -> N
     for one in found:
         every = torch.cat([part[one.over] for part in parts]).mean(0)
         np.testing.assert_allclose(one.weights, every, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "n", "placed"),
+    [
+        ({"name": "bcnn", "of": "small_resnet", "width": 4}, 4, "face"),
+        ({"name": "stn", "of": "small_resnet"}, 4, "crop"),
+        ({"name": "stn", "of": "small_resnet", "transformers": 4}, 16, "nowhere"),
+        ({"name": "hourglass", "parts": 4, "width": 8}, 4, "nowhere"),
+        ({"name": "tnet", "of": "small_resnet", "grid": 2, "overlap": 0.5}, 4, "nowhere"),
+    ],
+)
+def test_as_many_regions_as_a_square_has_need_not_be_one(
+    backbone: dict[str, object], n: int, placed: str, faces: Faces
+) -> None:
+    config = AgeModelConfig.model_validate(
+        {
+            "size": 32,
+            "embedding": 8,
+            "backbone": backbone,
+            "aggregator": {"name": "san", "width": 8},
+            "head": {"hidden": 8},
+            "views": {"k": 2},
+        }
+    )
+    torch.manual_seed(0)
+    model = AgeModel(config).eval()
+    features = np.ones((len(faces), 2, model.backbone.out_dim), np.float16)
+    regions = np.ones((len(faces), 1, n, model.backbone.region_dim), np.float16)
+    assert model.backbone.n_regions(32) == n
+    (found,) = attention_of(model, Stored(features, regions, each=False), faces, CPU)
+    assert (len(found.weights), found.placed) == (n, placed)
 
 
 def test_a_mean_over_few_people_is_not_told(faces: Faces) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
@@ -56,3 +57,20 @@ def test_frozen_before_it_has_learned_where_to_look_is_told(tmp_path: Path) -> N
     train_age(order(table, tmp_path / "a", *OWN, *more), told)
     (said,) = told.notices
     assert "'two_level.small_resnet': is frozen before it has learned where to look" in said
+
+
+@pytest.mark.parametrize(("steps", "told"), [(6, True), (5, False)])
+def test_a_run_that_only_learns_to_propose_is_told(steps: int, told: bool, tmp_path: Path) -> None:
+    """6 batches of which 6, or 5, are of highest response: none, or one, learns where to look."""
+    table = write_faces(tmp_path / "faces", people=8, size=16)
+    report = Told()
+    own = (
+        *SHORT, "model.size=32", "model.backbone.name=racnn", "model.backbone.of=small_resnet",
+        "model.backbone.base=32", f"model.backbone.proposal_steps={steps}",
+    )  # fmt: skip
+    made = train_age(order(table, tmp_path / "a", *own), report)
+    assert read_checkpoint(made).part("model")["backbone.network.batches"] == 6
+    said = [text for text in report.notices if "all 6 batches of the run are of its 6" in text]
+    assert bool(said) == told
+    if said:
+        assert "raise steps, or lower model.backbone.proposal_steps" in said[0]
