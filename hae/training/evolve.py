@@ -59,8 +59,8 @@ def evolve(task: Evolving, order: Order, report: Report) -> None:
     Everything else stays as the training left it. Each generation of 50 candidates is judged on
     128 training faces, the same for all (6,400 faces in K views, each in several passes): fitness
     is minus the mean of the weighted costs, see :func:`weighted`. The gains that are found stay if
-    they estimate the validation people no worse than gains of 1 do. Stopped, the same command goes
-    on from the last tenth generation.
+    they estimate the validation people no worse than those before do, which are 1 unless a
+    checkpoint brought others. Stopped, the same command goes on from the last tenth generation.
     """
     backbone = task.model.backbone
     assert isinstance(backbone, Backbone)
@@ -72,6 +72,7 @@ def evolve(task: Evolving, order: Order, report: Report) -> None:
     policy, path = network.policy, order.out / SEARCH
     with torch.no_grad(), exact():
         born = parameters_to_vector(policy.parameters())
+        born_told = parameters_to_vector(policy.outer.parameters())  # 0 where all gains are 1
         search = _saved(path) or begin(born, SPREAD)
         before = task.validate(device)
         while search.generation < total:
@@ -88,10 +89,11 @@ def evolve(task: Evolving, order: Order, report: Report) -> None:
         kept = after[name] <= first
         if not kept:
             _set(policy, born)
+    others = "gains of 1" if not born_told.any() else "the gains it began with"
     report.notice(
         f"{backbone.name}: after {total:,} generations of gains the validation {name} is "
-        f"{after[name]:.3f}, with gains of 1 it is {first:.3f}; "
-        f"{'they stay' if kept else 'gains of 1 stay'}"
+        f"{after[name]:.3f}, with {others} it is {first:.3f}; "
+        f"{'they stay' if kept else f'{others} stay'}"
     )
 
 

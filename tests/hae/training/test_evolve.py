@@ -110,6 +110,11 @@ def test_a_stopped_search_goes_on_as_if_it_had_not(
     again = train_age(order(table, tmp_path / "b", *own), told)
     assert [f["generation"] for _, f in told.steps if "generation" in f] == [3]
     assert again.read_bytes() == made.read_bytes()
+    # learned further, they are compared with what was learned before
+    told = Told()
+    train_age(order(table, tmp_path / "c", *OWN, f"model.backbone.init={made}"), told)
+    (said,) = [text for text in told.notices if "gains" in text]
+    assert "with the gains it began with it is" in said
 
 
 def test_expressions_evolve_too(trained: Path, tmp_path: Path) -> None:
