@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from audit.result import AuditResult
@@ -14,6 +15,7 @@ from reports.markdown import block_text
 from reports.page import page_of
 from reports.sections.methods import definitions
 
+_FOREIGN = re.compile(r"[^\n\x20-\x7e]")
 _TASKS = {"age": "age estimation", "expression": "facial expression recognition"}
 _AUDITED = {
     "age": english("Audited for age estimation on {data}."),
@@ -75,5 +77,11 @@ def _head(result: AuditResult) -> dict[str, Any]:
 
 
 def _yaml(content: dict[str, Any]) -> str:
-    """JSON is YAML: a key a line, its value in JSON."""
-    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in content.items())
+    """JSON is YAML: a key a line, its value in JSON, and all that is not ASCII as escapes of YAML.
+
+    JSON's own escapes take two halves for an emoji, which YAML reads as two signs that are none.
+    """
+    lines = "".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in content.items()
+    )
+    return _FOREIGN.sub(lambda sign: f"\\U{ord(sign.group()):08x}", lines)

@@ -26,7 +26,8 @@ MAX_ROWS = 60
 
 def markdown(page: Page) -> str:
     """The first section of a page, and its warnings; nothing in it is markup but what we set."""
-    parts = [f"# {cell(page.title)}", cell(page.data)]
+    title = say("{name}: {text}", name=cell(page.kind), text=cell(page.heading))
+    parts = [f"# {title}", cell(page.data)]
     if page.simulated:
         simulated = f"**{say('Simulated faces.')}**"
         parts.append(sentences(simulated, say("Nothing here describes real people.")))
@@ -82,11 +83,7 @@ def table_text(found: Table) -> str:
 
 
 def _cell(found: Cell) -> str:
-    return cell(" ".join(filter(None, (found.text, _bracket(found.detail)))))
-
-
-def _bracket(detail: str) -> str:
-    return f"({detail})" if detail else ""
+    return cell(bracketed(found.text, found.detail).strip())
 
 
 def _bullets(texts: Iterable[str]) -> str:

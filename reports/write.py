@@ -56,7 +56,8 @@ def write_formats(
     Raises
     ------
     InputError
-        A format that is unknown or that this kind of record does not have, or PDF without Chromium.
+        A format that is unknown or that this kind of record does not have, PDF without Chromium,
+        or a file that is the record itself or that two formats would have.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -65,9 +66,22 @@ def write_formats(
     is_model = isinstance(record, AuditResult) and record.task != "data"
     if "card" in formats and not is_model:
         raise InputError("--format card: is made from the audit of a model; leave card out")
+    _check_names(kind, source, target, formats)
     with speaking(language):
         page = kind.page(record)
         return _written(kind, record, page, shown(page), source, target, formats, plotly)
+
+
+def _check_names(kind: Kind, source: Path, target: Path, formats: Sequence[str]) -> None:
+    """Refuse names under which a format would replace the record or another format."""
+    endings = {"html": target.suffix, "md": ".md", "card": ".card.md", "pdf": ".pdf"}
+    places = [target.with_suffix(endings[name]) for name in set(formats) - {"csv"}]
+    if "csv" in formats:
+        places += [target.with_suffix(f".{table}.csv") for table in kind.tables]
+    if source.resolve() in {place.resolve() for place in places}:
+        raise InputError(f"--out {target}: would replace the record; give another name")
+    if len(set(places)) < len(places):
+        raise InputError(f"--out {target}: two formats would have this name; end it in .html")
 
 
 def _written(

@@ -17,6 +17,7 @@ from audit.compare import compare
 from audit.errors import InputError
 from audit.recalibration.run import Recalibration
 from reports import html as page_html
+from reports.card import model_card
 from reports.html import html_of, plotly_file
 from reports.kinds import KINDS, read_any
 from reports.markdown import markdown
@@ -94,6 +95,15 @@ def test_the_card_is_yaml_and_markdown_of_the_same_numbers(folder: Path) -> None
     assert "## Limits" in body
     with pytest.raises(InputError, match="--format card: is made from the audit of a model"):
         written(folder, "comparison", "card")
+
+
+@pytest.mark.parametrize("text", [*NASTY, "x\N{GRINNING FACE}\x7f\u2028\\ud83d", 'a: "b" # c'])
+def test_the_head_of_a_card_is_yaml_that_says_the_name(text: str) -> None:
+    record = age_record(groups={"g": ["a"]})
+    named = record.model_copy(update={"run": record.run.model_copy(update={"model": text})})
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    head = yaml.safe_load(model_card(named).split("---\n", 2)[1])
+    assert head["model-index"][0]["name"] == text
 
 
 def test_markdown_carries_no_markup_of_the_record() -> None:
@@ -177,3 +187,25 @@ def test_numbers_that_are_null_and_groups_without_a_name_are_shown() -> None:
 def test_an_unknown_format_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="--format 'docx': choose of html, md, csv, card, pdf"):
         written(folder, "audit", "html,docx")
+
+
+@pytest.mark.parametrize(
+    ("out", "formats", "told"),
+    [
+        ("audit.json", "html", "would replace the record"),
+        ("./sub/../audit.json", "html", "would replace the record"),
+        ("page.md", "html,md", "two formats"),
+        ("page.pdf", "md,html,pdf", "two formats"),
+    ],
+)
+def test_no_format_replaces_the_record_or_another(
+    folder: Path, out: str, formats: str, told: str
+) -> None:
+    source = folder / "audit.json"
+    before = source.read_bytes()
+    (folder / "sub").mkdir(exist_ok=True)
+    kind, record = read_any(source)
+    with pytest.raises(InputError, match=told):
+        write_formats(kind, record, source, folder / out, formats.split(","), "none")
+    assert source.read_bytes() == before
+    assert not [*folder.glob("page.*")]
