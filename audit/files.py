@@ -12,11 +12,20 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file to a temporary name beside it, then rename: whole or not at all."""
+    """Write a file to a temporary name beside it, then rename: whole or not at all.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the error names the file that was asked for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a full disk names no file
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -486,7 +486,8 @@ def heat(
         "xgap": 2, "ygap": 2,
         "hovertext": [[plot_text(t, 160) for t in row] for row in grid.hovers],
         "hoverinfo": "text",
-        "colorbar": {"title": {"text": plot_text(bar, 40), "side": "right"}, "thickness": 12,
+        "colorbar": {"title": {"text": plot_text(bar, 40), "side": "right", "font": {"size": 12}},
+                     "thickness": 12,
                      "outlinewidth": 0},
         "showscale": bool(bar),
     }  # fmt: skip

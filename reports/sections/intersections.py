@@ -98,7 +98,8 @@ def _figure(result: AuditResult, names: list[str], metric: str, id: str) -> list
         title=title, cells=plural(n, english("{n} cell"), english("{n} cells")),
     )  # fmt: skip
     ends = _ends(rows) if pooled else None
-    height = 90 + (ROW_HEIGHT + 6) * len(grid.rows)
+    # Never lower than the title of its colours is long, which says which end is worse.
+    height = max(110 + (ROW_HEIGHT + 6) * len(grid.rows), 174)
     spec = heat(grid, bar=bar, diverging=zero, ends=ends)
     panels = [Panel(f"{id}-plot", say("Raw values") if pooled else title, alt, spec, height)]
     if pooled:

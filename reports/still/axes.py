@@ -64,10 +64,15 @@ def _ticks(
     if "tickvals" in given:
         labels = map(label_of, given.get("ticktext", map("{:g}".format, given["tickvals"])))
         return tuple(zip(given["tickvals"], labels, strict=True))
-    step = given.get("dtick") or _step(high - low, most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    values = [i * step for i in range(first, last + 1)]
+    values = _multiples(low, high, given.get("dtick") or _step(high - low, most))
+    if len(values) < 2:  # one tick tells no scale
+        values = _multiples(low, high, _step(high - low, 2 * most))
     return tuple((value, f"{value:.6g}".replace("-", "−")) for value in values)
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [i * step for i in range(first, last + 1)]
 
 
 def _step(span: float, most: int) -> float:

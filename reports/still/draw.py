@@ -205,7 +205,8 @@ def _colour_bar(spec: Spec, frame: Frame) -> Iterator[Shape]:
             yield words(x + 17, y, f"{value:.3g}".replace("-", "−"), "start", 12)
         title = label_of(trace["colorbar"]["title"]["text"])
         right, middle = x + 62, frame.top + frame.height / 2
-        found = words(right, middle, _cut(title, frame.height))
+        room = frame.height + 20  # it may reach the edges of the drawing
+        found = words(right, middle, _cut(title, room * 13 / 12), size=12)
         turn = {"transform": f"rotate(-90 {px(right)} {px(middle)})"}
         yield Shape(found.tag, found.attributes | turn, found.text)
 

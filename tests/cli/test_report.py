@@ -66,7 +66,9 @@ def test_a_full_disk_leaves_the_old_page(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    assert "No space left" in refused(hae_audit("report", audit))
+    told = refused(hae_audit("report", audit))
+    assert "No space left" in told
+    assert "report.html'" in told
     monkeypatch.undo()
     assert page.read_text(encoding="utf-8") == "old"
     assert names_in(audit.parent) == ["audit.json", "report.html"]

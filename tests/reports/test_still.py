@@ -112,6 +112,18 @@ def test_ticks_are_round_inside_and_not_too_many(low: float, span: float) -> Non
     assert any(lead == pytest.approx(round_) for round_ in (1, 2, 2.5, 5, 10))
 
 
+@pytest.mark.parametrize("ends", [(11.7, 18.9), (-0.16, 0.15), (0.58, 0.93), (0.4, 0.4001)])
+def test_a_narrow_axis_has_two_ticks_to_tell_its_scale(ends: tuple[float, float]) -> None:
+    spec = {"data": [], "layout": {"xaxis": {"range": list(ends)}}}
+    assert 2 <= len(axis_of(spec, "x", 2).ticks) <= 4
+
+
+def test_the_title_of_colours_is_whole_beside_two_rows() -> None:
+    title = "years, higher is worse"
+    grid = Grid(["a", "b"], ["c"], [[1.0], [2.0]], [["1"], ["2"]], [[""], [""]])
+    assert title in [s.text for s in still(heat(grid, bar=title), 720, 174).shapes]
+
+
 def test_an_axis_can_run_from_the_largest_to_the_least() -> None:
     found = [Spot(str(x), x, (None, None), 0.0, (None, None), "") for x in (1.0, 3.0)]
     places = {}
