@@ -25,7 +25,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # a full disk names no file
+        if error.errno is not None and error.filename2 is None:
+            error.filename = str(path)  # a full disk names no file, other errors the temporary one
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -64,7 +64,10 @@ def block_text(block: Block) -> str:
         return _bullets(say("{name}: {text}", name=name, text=text) for name, text in block.facts)
     if isinstance(block, Cards):
         return _bullets(
-            f"{card.title}: {card.badge}. {card.difference} {' '.join(card.sure)}"
+            sentences(
+                say("{name}: {text}.", name=card.title, text=card.badge),
+                " ".join(filter(None, (card.difference, *card.sure))),
+            )
             for card in block.cards
         )
     return ""

@@ -6,6 +6,7 @@
   const PRINT_WIDTH = 660;
   const NARROW = 520;
   const LABEL = 24;
+  const TITLE = 30;
 
   async function unpack(base64) {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -31,6 +32,16 @@
     return letters.slice(0, LABEL / 2).join("") + "…" + letters.slice(1 - LABEL / 2).join("");
   }
 
+  // A title that is wider than its axis is broken between words; it is escaped already.
+  function broken(title) {
+    return title.split(" ").reduce((lines, word) => {
+      const last = lines.length - 1;
+      if (lines[last].length + word.length < TITLE) lines[last] += ` ${word}`;
+      else lines.push(word);
+      return lines;
+    }, [""]).map((line) => line.trim()).filter(Boolean).join("<br>");
+  }
+
   // Where cells are narrower than their numbers, colour and hover have to do.
   function small(trace) {
     const crowded = trace.x.length > 4;
@@ -44,6 +55,7 @@
     if (width < NARROW) {
       layout.font.size = 11;
       for (const axis of [layout.xaxis, layout.yaxis]) if (axis.title?.font) axis.title.font.size = 11;
+      if (layout.xaxis.title) layout.xaxis.title.text = broken(layout.xaxis.title.text);
       if (layout.yaxis2) {
         layout.yaxis2 = { ...layout.yaxis2, visible: false };
         layout.margin = { ...layout.margin, r: 8 };
