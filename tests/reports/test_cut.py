@@ -54,6 +54,14 @@ def test_a_page_that_is_small_enough_is_not_touched() -> None:
     assert _rows(cut(tall[1:], 10)) == {"t": 500}, "the first section stays whole"
 
 
+def test_tables_folded_away_are_cut_before_those_in_sight() -> None:
+    tables = (_table("all", 400, gaps=False, fold=True), _table("groups", 14, gaps=False))
+    sections = (Section("first", "", ()), Section("groups", "", tables))
+    assert _rows(cut(sections, 14 * 150 + 30 * 150)) == {"all": 15, "groups": 14}
+    assert _rows(cut(sections, 14 * 150)) == {"all": 4, "groups": 8}
+    assert _rows(cut(sections, 0)) == {"all": 4, "groups": 4}
+
+
 def test_two_thousand_groups_make_one_page_of_six_megabytes_at_most() -> None:
     groups: dict[str, list[str | None]] = {"camera": [f"camera {i:04d}" for i in range(2000)]}
     page = page_of(age_record(groups=groups))

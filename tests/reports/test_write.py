@@ -99,7 +99,7 @@ def test_the_card_is_yaml_and_markdown_of_the_same_numbers(folder: Path) -> None
 
 @pytest.mark.parametrize("text", [*NASTY, "x\N{GRINNING FACE}\x7f\u2028\\ud83d", 'a: "b" # c'])
 def test_the_head_of_a_card_is_yaml_that_says_the_name(text: str) -> None:
-    record = age_record(groups={"g": ["a"]})
+    record = age_record()
     named = record.model_copy(update={"run": record.run.model_copy(update={"model": text})})
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     head = yaml.safe_load(model_card(named).split("---\n", 2)[1])
