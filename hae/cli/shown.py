@@ -18,8 +18,9 @@ from audit.worst import worst_rows
 from hae.data.core import Manifest
 from hae.data.readers import read_data
 from reports.faces import Thumbnail, shown_truth, with_faces
-from reports.format import group_value, number
+from reports.format import group_value, number, plain
 from reports.html import Page
+from reports.language import say
 
 SIDE = 96
 BLUR = SIDE / 16
@@ -92,14 +93,21 @@ def _caption(predictions: Predictions, row: int, names: list[str]) -> str:
         assert predictions.truth is not None
         assert predictions.estimate is not None
         low, high = predictions.truth.low[row], predictions.truth.high[row]
-        true = number(low, "years") if low == high else f"{low:g}–{high:g}"
-        said = number(predictions.estimate.low[row], "years")
+        true = years(low, high)
+        said = years(predictions.estimate.low[row], predictions.estimate.high[row])
     else:
         assert predictions.y_true is not None
         assert predictions.y_pred is not None
-        true = predictions.classes[predictions.y_true[row]]
-        said = predictions.classes[predictions.y_pred[row]]
+        true = plain(predictions.classes[predictions.y_true[row]])
+        said = plain(predictions.classes[predictions.y_pred[row]])
     return " · ".join([shown_truth(true, said), *groups])
+
+
+def years(low: float, high: float) -> str:
+    """An age or a band of ages, whose upper end may be open."""
+    if low == high:
+        return number(low, "years")
+    return f"{low:g}–{high:g}" if np.isfinite(high) else say("{age} and older", age=f"{low:g}")
 
 
 def _png(pixels: np.ndarray, *, blurred: bool) -> bytes:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from audit import AuditResult, audit
 from audit.errors import InputError
-from hae.cli.shown import SIDE, shown_faces
+from hae.cli.shown import SIDE, shown_faces, years
 from reports.html import html_of
 from reports.page import page_of
 from tests.cli.running import Command, refused
@@ -93,3 +93,8 @@ def test_the_command_refuses_and_keeps_the_old_page(hae_audit: Command, place: P
     assert old.read_text(encoding="utf-8") == "old"
     assert hae_audit(*asked, "--faces-consent", "--plotly", "none").returncode == 0
     assert 'class="faces"' in old.read_text(encoding="utf-8")
+
+
+def test_bands_are_said_whole_and_may_be_open() -> None:
+    said = [years(31.0, 31.0), years(20.0, 30.0), years(70.0, float("inf"))]
+    assert said == ["31.00", "20–30", "70 and older"]
