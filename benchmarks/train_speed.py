@@ -227,7 +227,7 @@ def parts(task: AgeTask, own: Backbone, images: Tensor, options: Options) -> dic
             total: Tensor = own(images).float().mean()
         total.backward()  # type: ignore[no-untyped-call]
 
-    jobs: dict[str, Work] = {"fetch": lambda: task._fetch(np.arange(config.batch_size), 0)}
+    jobs: dict[str, Work] = {"fetch": lambda: task.fetch(np.arange(config.batch_size), 0)}
     jobs |= {"views": views, "backbone": backbone, "projection_sae_head_loss": rest}
     for name, module in {"whole": model, "backbone": own}.items():
         for p in module.parameters():

@@ -127,10 +127,13 @@ def test_interrupt_is_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
         "inner = hae.predict._block\n"
         "hae.predict._block = lambda *rest: (inner(*rest), time.sleep(2))[0]\n"
     )
+    # A process that was started in the background ignores the signal unless told otherwise.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
     arguments = ["predict", "toy.toml", "--data", "manifest:faces/faces.csv", "--out", "p.parquet"]
     parts = tmp_path / "p.parquet.parts"
     first, again = (
-        [sys.executable, "-c", f"{code}main()\n", *arguments] for code in (quick + slow, quick)
+        [sys.executable, "-c", f"{heard}{code}main()\n", *arguments]
+        for code in (quick + slow, quick)
     )
     with subprocess.Popen(first, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
